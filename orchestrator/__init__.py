@@ -1,0 +1,1 @@
+"""An agentless, SSH-based fleet orchestrator with a Telegram chat as its face."""

@@ -1,0 +1,1 @@
+"""The chat: words and taps into actions, outcomes into words and pictures."""

@@ -1,0 +1,1 @@
+"""The chat commands, one module a family."""

@@ -1,0 +1,1 @@
+"""The one door: who may do what, and the evidence of it."""

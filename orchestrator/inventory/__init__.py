@@ -1,0 +1,1 @@
+"""Hosts, groups and patterns: what is true, as people wrote it."""
