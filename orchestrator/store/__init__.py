@@ -1,1 +1,9 @@
-"""What is remembered."""
+"""What is remembered: one SQLite file, one module a table."""
+
+from orchestrator.store.audit import AuditLog, AuditRow, Entry
+from orchestrator.store.buttons import ButtonRow, Buttons, Press
+from orchestrator.store.database import Database
+from orchestrator.store.inbox import Inbox
+from orchestrator.store.preferences import Preferences
+
+__all__ = ["AuditLog", "AuditRow", "ButtonRow", "Buttons", "Database", "Entry", "Inbox", "Preferences", "Press"]

@@ -1,0 +1,148 @@
+"""The things an operator can ask for. Faces only build these; the door judges them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from orchestrator.inventory import Host, HostSet
+
+
+class Risk(StrEnum):
+    """What an action can do to a host at worst."""
+
+    READ = "read"
+    CHANGE = "change"
+    DESTRUCTIVE = "destructive"
+    SHELL = "shell"
+
+
+class Face(StrEnum):
+    """Where a request came in."""
+
+    TELEGRAM = "telegram"
+    TERMINAL = "terminal"
+    CLI = "cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. `id` is stable and unique over faces (``telegram:1001``, ``local:root``); `name` is for reading."""
+
+    id: str
+    name: str
+    face: Face
+
+
+class Action:
+    """Base of all actions: `kind` names it in the audit, `risk` decides what it takes."""
+
+    kind: ClassVar[str]
+    risk: ClassVar[Risk]
+    sentence: ClassVar[str]
+
+    @property
+    def targets(self) -> HostSet:
+        """The hosts it touches."""
+        raise NotImplementedError
+
+    @property
+    def summary(self) -> str:
+        """One English sentence for the audit, with every parameter that matters."""
+        return self.sentence.format(action=self, hosts=self.targets.folded)
+
+
+@dataclass(frozen=True)
+class OnHosts(Action):
+    """An action on any number of hosts."""
+
+    hosts: HostSet
+
+    @property
+    def targets(self) -> HostSet:
+        """The hosts it touches."""
+        return self.hosts
+
+
+@dataclass(frozen=True)
+class OnHost(Action):
+    """An action on one host."""
+
+    host: Host
+
+    @property
+    def targets(self) -> HostSet:
+        """The host it touches."""
+        return HostSet([self.host])
+
+
+@dataclass(frozen=True)
+class ShowHosts(OnHosts):
+    """State and vitals of hosts."""
+
+    kind = "show_hosts"
+    risk = Risk.READ
+    sentence = "Look at {hosts}"
+
+
+@dataclass(frozen=True)
+class Exec(OnHosts):
+    """Run a shell command. `timeout` is in seconds."""
+
+    kind = "exec"
+    risk = Risk.SHELL
+    sentence = "Run on {hosts}: {action.command}"
+    command: str
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True)
+class ListPorts(OnHosts):
+    """List listening sockets."""
+
+    kind = "list_ports"
+    risk = Risk.READ
+    sentence = "List ports of {hosts}"
+
+
+@dataclass(frozen=True)
+class ClosePort(OnHost):
+    """Free a port by ending the processes that hold it."""
+
+    kind = "close_port"
+    risk = Risk.DESTRUCTIVE
+    sentence = "Close {action.protocol} {action.port} on {hosts}"
+    port: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class StopUnit(OnHost):
+    """Stop the systemd unit that keeps a port open."""
+
+    kind = "stop_unit"
+    risk = Risk.DESTRUCTIVE
+    sentence = "Stop {action.unit} on {hosts} to close {action.protocol} {action.port}"
+    unit: str
+    port: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class TrustKey(OnHost):
+    """Pin a host key."""
+
+    kind = "trust_key"
+    risk = Risk.CHANGE
+    sentence = "Trust host key {action.fingerprint} of {hosts}"
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class ForgetKey(OnHost):
+    """Forget the pinned host keys of a host."""
+
+    kind = "forget_key"
+    risk = Risk.CHANGE
+    sentence = "Forget the host keys of {hosts}"
