@@ -1,0 +1,111 @@
+"""Words in the reader's language and times in the reader's zone.
+
+Message ids are English; ``locale/*.po`` hold the other languages and are compiled in memory, so nothing has to be built
+and a translator's edit shows at the next start.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from importlib import resources
+from types import MappingProxyType
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from orchestrator.store import Preferences
+
+PREFERENCE = "language"
+LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh_TW": "繁體中文"})
+
+
+def N_(msgid: str) -> str:  # noqa: N802 - gettext's own name for "translate later"
+    """Mark a text for the catalogues where it is written down, but shown elsewhere."""
+    return msgid
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """One reader's language and time zone (None is the system's)."""
+
+    language: str
+    translations: gettext.NullTranslations
+    zone: tzinfo | None = None
+
+    def gettext(self, msgid: str) -> str:
+        """The text in this language; the English itself when there is no translation."""
+        return self.translations.gettext(msgid) if msgid else ""
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        """The text for `n` things, still to be formatted."""
+        return self.translations.ngettext(singular, plural, n)
+
+    def clock(self, at: datetime) -> str:
+        """``14:03:20 +08``: time of day with its offset from UTC; with the date when that is not today."""
+        local = at.astimezone(self.zone)
+        day = "" if local.date() == datetime.now(self.zone).astimezone(self.zone).date() else f"{local:%Y-%m-%d} "
+        offset = f"{local:%z}"
+        return f"{day}{local:%H:%M:%S} {offset.removesuffix('00') if offset.endswith('00') else offset}"
+
+    def ago(self, seconds: float) -> str:
+        """A length of time in one unit, as short as it can be said: ``40 s``, ``4 min``, ``17 h``, ``3 d``."""
+        _ = self.gettext
+        if seconds < 60:
+            return _("{n} s").format(n=max(0, int(seconds)))
+        if seconds < 3600:
+            return _("{n} min").format(n=int(seconds // 60))
+        if seconds < 2 * 86400:
+            return _("{n} h").format(n=int(seconds // 3600))
+        return _("{n} d").format(n=int(seconds // 86400))
+
+
+class Catalogues:
+    """All languages, read once."""
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._locales = {language: Locale(language, _translations(language), zone) for language in LANGUAGES}
+
+    def locale(self, language: str) -> Locale:
+        """The locale of a language of `LANGUAGES`."""
+        return self._locales[language]
+
+    def gettext(self, language: str, msgid: str) -> str:
+        """`Locale.gettext` of a language."""
+        return self._locales[language].gettext(msgid)
+
+    def ngettext(self, language: str, singular: str, plural: str, n: int) -> str:
+        """`Locale.ngettext` of a language."""
+        return self._locales[language].ngettext(singular, plural, n)
+
+
+class Languages:
+    """Which language an actor reads. `default` is ``ORCHESTRATOR_LANGUAGE``, if set."""
+
+    def __init__(self, preferences: Preferences, default: str | None) -> None:
+        self._preferences = preferences
+        self._default = default
+
+    async def of(self, actor_id: str, hint: str | None) -> str:
+        """The actor's own choice, else the default, else what `hint` (an IETF tag such as ``zh-hant``) suggests."""
+        chosen = await self._preferences.get(actor_id, PREFERENCE)
+        if chosen is not None and chosen in LANGUAGES:
+            return chosen
+        if self._default:
+            return self._default
+        return "zh_TW" if hint and hint.lower().startswith("zh") else "en"
+
+
+def _translations(language: str) -> gettext.NullTranslations:
+    if language == "en":
+        return gettext.NullTranslations()
+    source = resources.files(__package__).joinpath("locale", f"{language}.po")
+    with source.open("rb") as po:
+        catalogue = read_po(po, locale=language)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

@@ -1,0 +1,1 @@
+"""Outcomes into messages: pure functions from values and a locale to HTML and buttons."""

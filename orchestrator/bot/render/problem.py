@@ -1,0 +1,27 @@
+"""What went wrong, for a person: what, why, what now."""
+
+from __future__ import annotations
+
+from orchestrator.bot.language import Locale
+from orchestrator.bot.message import Message
+from orchestrator.bot.phrases import translate
+from orchestrator.bot.render.markup import bold, cut_units, esc, lines
+from orchestrator.errors import OrchestratorError, UnknownHost, UsageError
+
+PART_LIMIT = 1000  # UTF-16 units of each part: an error may quote what was typed
+
+
+def problem(error: OrchestratorError, locale: Locale) -> Message:
+    """An error as a message. A misunderstanding is silent; what stopped the work is not."""
+    what = f"{error.where}: {error.what}" if error.where else error.what
+    harmless = isinstance(error, UsageError | UnknownHost)
+    mark = "❔" if harmless else "⛔"
+    return Message(
+        lines(
+            (
+                bold(f"{mark} " + cut_units(translate(what, locale), PART_LIMIT)),
+                esc(cut_units(translate(error.remedy, locale), PART_LIMIT)),
+            )
+        ),
+        silent=harmless,
+    )
