@@ -1,0 +1,279 @@
+"""A host of the lab, and everything that can be done to it without going through the product."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.lab import processes
+from tests.lab.command import LabError, command, wait_until
+from tests.lab.machine import Machine
+from tests.lab.network import INTERFACE
+
+SSH_PORT = 22
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TMPFS = "lab-tmpfs"
+"""What /proc/mounts of a host calls our small file systems."""
+_DROP_IN = Path("etc/ssh/sshd_config.d/lab.conf")
+
+
+class LabHost:
+    """A booted Debian host: systemd, sshd, rsyslog, logind, python3, sudo, nft, a static busybox.
+
+    `root` and `ops` (sudo without a password) accept the lab's key. All methods are plain blocking calls that return
+    when the thing has happened, and raise LabError when it did not.
+    """
+
+    def __init__(self, machine: Machine, *, name: str, address: str, release: str, cable: str) -> None:
+        self.name = name
+        self.address = address
+        self.port = SSH_PORT
+        self.release = release
+        self._machine = machine
+        self._cable = cable
+
+    def __repr__(self) -> str:
+        return f"LabHost({self.name} {self.address} {self.release})"
+
+    @property
+    def root(self) -> Path:
+        """The host's file tree as seen from here; /run, /tmp and /proc of a running host are its own, not these."""
+        return self._machine.root
+
+    @property
+    def public_key(self) -> str:
+        """The host's ed25519 key now: `ssh-ed25519 AAAA...`."""
+        return " ".join((self.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2])
+
+    @property
+    def host_key_line(self) -> str:
+        """A known_hosts line for the key the host has now, without a newline."""
+        return f"{self.address} {self.public_key}"
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:...` of that key, as ssh-keygen prints it."""
+        return command("ssh-keygen", "-lf", "-", stdin=self.public_key).split()[1]
+
+    def run(
+        self, cmd: str, user: str = "root", check: bool = True, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a shell line inside, entering the namespaces directly: sshd, PAM and the network are not involved.
+
+        Raises LabError for a non-zero exit when `check` is set, and when the host is off.
+        """
+        home = "/root" if user == "root" else f"/home/{user}"
+        environment = [f"PATH={_PATH}", f"HOME={home}", f"USER={user}", f"LOGNAME={user}", "SHELL=/bin/sh"]
+        shell = ["sh", "-c", f"cd {shlex.quote(home)} && {{ {cmd}\n}}"]
+        argv = ["nsenter", "--target", str(self._leader()), "--all", "env", "-i", *environment]
+        if user != "root":
+            argv += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+        done = subprocess.run(
+            [*argv, *shell],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise LabError(f"{self.name}: {cmd!r} ended with status {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    # The network ------------------------------------------------------------------------------------------------
+
+    def cut(self) -> None:
+        """Pull the cable: packets vanish, and new connections find no route once ARP gives up."""
+        command("ip", "link", "set", self._cable, "down")
+
+    def join(self) -> None:
+        """Plug the cable in again."""
+        command("ip", "link", "set", self._cable, "up")
+
+    def drop(self) -> None:
+        """Half-open link: the host drops every packet both ways and nobody is told."""
+        self._filter("drop", "drop")
+
+    def loss(self, percent: int) -> None:
+        """Lose that share of the packets, 0 to 100, each way and at random."""
+        rule = f"numgen random mod 100 < {percent} drop"
+        self._filter(rule, rule)
+
+    def reset(self) -> None:
+        """Answer every TCP packet that comes in with a reset, until `undrop`; silent connections stay unaware."""
+        self._filter("meta l4proto tcp reject with tcp reset", "accept")
+
+    def undrop(self) -> None:
+        """End `drop`, `loss` or `reset`."""
+        self._nft("table inet lab {}\ndelete table inet lab\n")
+
+    def _filter(self, incoming: str, outgoing: str) -> None:
+        chains = "".join(
+            f'chain {hook} {{ type filter hook {hook} priority 0; {match} "{INTERFACE}" {rule}; }}\n'
+            for hook, match, rule in (("input", "iifname", incoming), ("output", "oifname", outgoing))
+        )
+        self._nft(f"table inet lab {{}}\ndelete table inet lab\ntable inet lab {{\n{chains}}}\n")
+
+    def _nft(self, ruleset: str) -> None:
+        command("nsenter", f"--net={self._machine.namespace}", "nft", "-f", "-", stdin=ruleset)
+
+    # sshd -------------------------------------------------------------------------------------------------------
+
+    def freeze(self) -> None:
+        """Stop every sshd process of the host (SIGSTOP): the kernel still accepts connections, nobody answers."""
+        wait_until(f"{self.name}: freeze", lambda: self._signal_until("T", signal.SIGSTOP), 10)
+
+    def thaw(self) -> None:
+        """Let stopped sshd processes go on."""
+        for pid in self._sshd():
+            processes.send(pid, signal.SIGCONT)
+
+    def kill_sessions(self) -> None:
+        """Kill the sshd processes of all sessions (SIGKILL) but not the listener; what they started may live on."""
+
+        def none_left() -> bool:
+            sessions = [pid for pid in self._sshd() if not self._is_listener(pid)]
+            for pid in sessions:
+                processes.send(pid, signal.SIGKILL)
+            return not sessions
+
+        wait_until(f"{self.name}: sessions end", none_left, 10)
+
+    def sshd_config(self, text: str) -> None:
+        """Put these lines before the distribution's own (the first value wins in sshd) and restart the listener.
+
+        Sessions survive. An empty text returns to the distribution's configuration.
+        """
+        drop_in = self.root / _DROP_IN
+        if text:
+            drop_in.write_text(f"{text}\n")
+        else:
+            drop_in.unlink(missing_ok=True)
+        self._restart_sshd()
+
+    def change_host_key(self) -> None:
+        """Give the host new ssh host keys, as a reinstallation would, and restart the listener."""
+        self.make_host_keys()
+        self._restart_sshd()
+
+    def make_host_keys(self) -> None:
+        """Write new ssh host keys of every type on the disk, without telling sshd."""
+        for old in (self.root / "etc/ssh").glob("ssh_host_*"):
+            old.unlink()
+        command("ssh-keygen", "-A", "-f", str(self.root))
+
+    def _restart_sshd(self) -> None:
+        self.run("sshd -t && systemctl reset-failed ssh && systemctl restart ssh")
+        self.wait_ssh(10)
+
+    def _sshd(self) -> list[int]:
+        # sshd, and sshd-session and sshd-auth since OpenSSH 9.8 and 10.0
+        leader = self._machine.leader()
+        here = processes.beside(leader) if leader else []
+        return [pid for pid in here if processes.name(pid).startswith("sshd") and processes.alive(pid)]
+
+    def _is_listener(self, pid: int) -> bool:
+        # A session that just forked still wears the listener's title, but is the listener's child.
+        return "[listener]" in " ".join(processes.arguments(pid)) and processes.parent(pid) == self._machine.leader()
+
+    def _signal_until(self, state: str, number: signal.Signals) -> bool:
+        others = [pid for pid in self._sshd() if processes.state(pid) != state]
+        for pid in others:
+            processes.send(pid, number)
+        return not others
+
+    # Power ------------------------------------------------------------------------------------------------------
+
+    def power_off(self) -> None:
+        """Pull the plug: no process survives, no goodbye is sent, the disk stays."""
+        self._machine.power_off()
+
+    def boot(self, timeout: float = 60) -> None:
+        """Switch on and wait until ssh answers."""
+        if not self._machine.is_on():
+            self._machine.boot()
+        self.wait_ssh(timeout)
+
+    def reboot(self, timeout: float = 60) -> None:
+        """Orderly reboot from inside; returns when ssh answers again."""
+        before = self._leader()
+        self.run("systemctl reboot", check=False)
+        wait_until(f"{self.name}: shutdown", lambda: not processes.alive(before), timeout)
+        self.wait_ssh(timeout)
+
+    def wait_ssh(self, timeout: float = 60) -> None:
+        """Wait until sshd sends its banner and /run/nologin is gone; LabError after `timeout` seconds."""
+        try:
+            wait_until(f"{self.name}: ssh", lambda: self._banner() and self._admits_users(), timeout)
+        except LabError as error:
+            tail = self._machine.console.read_text(errors="replace")[-500:] if self._machine.console.exists() else ""
+            raise LabError(f"{error}; its console ends with: {tail.strip() or 'nothing'}") from None
+
+    def _banner(self) -> bool:
+        try:
+            with socket.create_connection((self.address, self.port), timeout=1) as link:
+                return link.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def _admits_users(self) -> bool:
+        leader = self._machine.leader()
+        return leader is not None and not Path(f"/proc/{leader}/root/run/nologin").exists()
+
+    def _leader(self) -> int:
+        leader = self._machine.leader()
+        if leader is None:
+            raise LabError(f"{self.name} is off: boot() it first")
+        return leader
+
+    # Disk and health --------------------------------------------------------------------------------------------
+
+    def tmpfs(self, path: str, size: str) -> None:
+        """Mount a small file system of `size` (`1M`) at `path`, to be filled up; gone at power-off and `heal`."""
+        self.run(f"mkdir -p {shlex.quote(path)} && mount -t tmpfs -o size={size} {_TMPFS} {shlex.quote(path)}")
+
+    def is_on(self) -> bool:
+        """Whether the host has power."""
+        return self._machine.is_on()
+
+    def heal(self) -> None:
+        """Undo every fault above, whichever were made; cheap on a healthy host. Changed host keys stay changed."""
+        self.join()
+        self.undrop()
+        self.boot_if_off()
+        self.thaw()
+        self.run(
+            f"while umount --lazy $(grep -m 1 '^{_TMPFS} ' /proc/mounts | cut -d ' ' -f 2) 2>/dev/null; do :; done"
+        )
+        if (self.root / _DROP_IN).exists():
+            self.sshd_config("")
+        self.wait_ssh()
+
+    def boot_if_off(self) -> None:
+        """Switch on without waiting, unless it is on."""
+        if not self._machine.is_on():
+            self._machine.boot()
+
+    def destroy(self) -> None:
+        """Power off and delete everything of this host."""
+        self._machine.destroy()
+
+    def install(self, tree: Path, *, hosts: str, authorized_keys: str) -> None:
+        """Make the disk and what is this host's own on it: name, /etc/hosts, who may log in, ssh host keys."""
+        self._machine.make_disk(tree)
+        etc = self.root / "etc"
+        (etc / "hostname").write_text(f"{self.name}\n")
+        (etc / "hosts").write_text(hosts)
+        (etc / "resolv.conf").unlink(missing_ok=True)
+        (etc / "resolv.conf").write_text("# no name server: nothing here may ask one\n")
+        for home in ("root", "home/ops"):
+            file = self.root / home / ".ssh/authorized_keys"
+            file.write_text(authorized_keys)
+            file.chmod(0o600)
+            shutil.chown(file, file.parent.stat().st_uid, file.parent.stat().st_gid)
+        self.make_host_keys()
