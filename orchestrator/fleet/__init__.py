@@ -1,1 +1,33 @@
 """What can be done with hosts."""
+
+from orchestrator.fleet.clean import clean, clean_line
+from orchestrator.fleet.close import CloseOutcome, CloseState, Ending, Inspection, Target, Unit
+from orchestrator.fleet.fanout import FanOut, Run
+from orchestrator.fleet.fleet import Fleet
+from orchestrator.fleet.ports import Ownership, Port, PortsAnswer, Process, Protocol
+from orchestrator.fleet.report import Group, Report
+from orchestrator.fleet.vitals import Disk, Vitals, VitalsAnswer
+
+__all__ = [
+    "CloseOutcome",
+    "CloseState",
+    "Disk",
+    "Ending",
+    "FanOut",
+    "Fleet",
+    "Group",
+    "Inspection",
+    "Ownership",
+    "Port",
+    "PortsAnswer",
+    "Process",
+    "Protocol",
+    "Report",
+    "Run",
+    "Target",
+    "Unit",
+    "Vitals",
+    "VitalsAnswer",
+    "clean",
+    "clean_line",
+]

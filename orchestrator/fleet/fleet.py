@@ -1,0 +1,193 @@
+"""What can be asked of hosts: run a command, list ports, free one, read vital signs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import aclosing
+from ipaddress import ip_address
+
+from orchestrator.errors import UsageError
+from orchestrator.fleet.close import (
+    CloseOutcome,
+    CloseState,
+    Inspection,
+    Target,
+    read_close,
+    read_inspection,
+    read_unit_stop,
+)
+from orchestrator.fleet.fanout import FanOut, Run
+from orchestrator.fleet.hostctl import Frame, HostCtl, UnreadableAnswer, read_frame, started
+from orchestrator.fleet.ports import PortsAnswer, Protocol, read_more, read_ports
+from orchestrator.fleet.vitals import VitalsAnswer, read_vitals
+from orchestrator.inventory.model import Host
+from orchestrator.ssh.result import Command, Result, Status
+
+_NOT_REACHED = frozenset(
+    {Status.UNREACHABLE, Status.AUTH_FAILED, Status.HOST_KEY_UNKNOWN, Status.HOST_KEY_CHANGED},
+)
+CLOSE_TIMEOUT = 45.0
+STOP_TIMEOUT = 60.0
+
+
+class Fleet:
+    """Work on hosts through `run` (the pool's). Outcomes are values with a status, never exceptions.
+
+    `own_ports` are the ports that the orchestrator itself serves; on the machine it runs on, whoever holds one of them
+    is never closed. (The processes that carry a request, the orchestrator among them on `Server`, never are.)
+
+    >>> fleet = Fleet(pool.run, own_ports=(8002, 9090, 9093))          # doctest: +SKIP
+    >>> async with aclosing(fleet.exec(hosts, "uptime")) as results:   # doctest: +SKIP
+    ...     async for result in results: ...
+    """
+
+    def __init__(
+        self, run: Run, *, hostctl: HostCtl | None = None, own_ports: Collection[int] = (), window: int = 256
+    ) -> None:
+        self._run = run
+        self._hostctl = hostctl or HostCtl.packaged()
+        self._own_ports = tuple(sorted(own_ports))
+        self._fanout = FanOut(run, window=window)
+
+    def exec(
+        self,
+        hosts: Iterable[Host],
+        script: str,
+        *,
+        timeout: float = 60.0,
+        serial: int | None = None,
+        max_fail: int | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> AsyncGenerator[Result]:
+        """Run a shell program on every host; see `FanOut.stream`. `timeout` is in seconds, for each host."""
+        command = Command(script, timeout=timeout)
+        return self._fanout.stream(hosts, command, stop=stop, serial=serial, max_fail=max_fail)
+
+    async def ports(self, hosts: Iterable[Host], *, stop: asyncio.Event | None = None) -> AsyncGenerator[PortsAnswer]:
+        """The listening sockets of every host, as hosts answer."""
+        command = self._hostctl.command("ports")
+        async with aclosing(self._fanout.stream(hosts, command, stop=stop)) as results:
+            async for result in results:
+                yield _ports(result)
+
+    async def vitals(self, hosts: Iterable[Host], *, stop: asyncio.Event | None = None) -> AsyncGenerator[VitalsAnswer]:
+        """One reading of every host, as hosts answer."""
+        command = self._hostctl.command("vitals")
+        async with aclosing(self._fanout.stream(hosts, command, stop=stop)) as results:
+            async for result in results:
+                yield _vitals(result)
+
+    async def inspect(self, host: Host, port: int, protocol: Protocol | None = None) -> Inspection:
+        """What listens on a port (of both protocols unless one is named), and what closing it would end.
+
+        Raises UsageError for a port that is none.
+        """
+        _check_port(port)
+        arguments = [*self._keep(host), str(port), *([protocol] if protocol else [])]
+        result = await self._run(host, self._hostctl.command("inspect", *arguments))
+        frame, status, detail = _frame(result, "inspect")
+        if frame is not None:
+            try:
+                return read_inspection(host.name, port, frame)
+            except UnreadableAnswer as error:
+                status, detail = Status.FAILED, str(error)
+        return Inspection(host.name, status, port, detail=detail)
+
+    async def close(self, host: Host, targets: Collection[Target]) -> CloseOutcome:
+        """End exactly `targets`, as inspected: TERM, KILL after 5 s, then look again. All are of one protocol and port.
+
+        A target that is not what it was is left alone, and a protected one makes the whole request refused.
+        Raises UsageError when `targets` is empty or names two ports.
+        """
+        held = {(target.protocol, target.port) for target in targets}
+        if len(held) != 1:
+            raise UsageError("close wants the targets of one port", remedy="Inspect the port first")
+        ((protocol, port),) = held
+        ordered = tuple(targets)
+        arguments = [*self._keep(host), protocol, str(port), *(target.argument for target in ordered)]
+        result = await self._run(host, self._hostctl.command("close", *arguments, timeout=CLOSE_TIMEOUT))
+        frame, state, detail = _change(result, "close")
+        if frame is not None:
+            try:
+                return read_close(host.name, port, ordered, frame, result.duration)
+            except UnreadableAnswer as error:
+                state, detail = CloseState.UNKNOWN, str(error)
+        return CloseOutcome(host.name, state, detail, duration=result.duration)
+
+    async def stop_unit(self, host: Host, unit: str, port: int, protocol: Protocol) -> CloseOutcome:
+        """Stop the system unit that holds the port, and the socket units that would start it again; then look again.
+
+        Refused when the unit is one that carries us. Raises UsageError for a port that is none.
+        """
+        _check_port(port)
+        arguments = [*self._keep(host), unit, protocol, str(port)]
+        result = await self._run(host, self._hostctl.command("unit-stop", *arguments, timeout=STOP_TIMEOUT))
+        frame, state, detail = _change(result, "unit-stop")
+        if frame is not None:
+            try:
+                return read_unit_stop(host.name, port, unit, frame, result.duration)
+            except UnreadableAnswer as error:
+                state, detail = CloseState.UNKNOWN, str(error)
+        return CloseOutcome(host.name, state, detail, duration=result.duration)
+
+    def _keep(self, host: Host) -> list[str]:
+        if not self._own_ports or not (host.local or _loopback(host)):
+            return []
+        return ["--keep-ports", ",".join(map(str, self._own_ports))]
+
+
+def _check_port(port: int) -> None:
+    if not 0 < port < 65536:
+        raise UsageError(f"{port} is not a port", remedy="Give a number from 1 to 65535")
+
+
+def _loopback(host: Host) -> bool:
+    """True if the host is this machine under another name, so that our ports are its ports."""
+    if host.jump is not None:
+        return False
+    try:
+        return ip_address(host.address).is_loopback
+    except ValueError:
+        return host.address == "localhost"
+
+
+def _frame(result: Result, verb: str) -> tuple[Frame | None, Status, str]:
+    """The whole answer, or None with the status and the reason why there is none."""
+    if not result.status.answered:
+        return None, result.status, result.detail
+    try:
+        frame = read_frame(result, verb)
+    except UnreadableAnswer as error:
+        return None, Status.FAILED, str(error)
+    if frame.error or result.status is not Status.OK:
+        return None, Status.FAILED, frame.error or f"hostctl ended with exit status {result.exit_code}"
+    return frame, Status.OK, ""
+
+
+def _change(result: Result, verb: str) -> tuple[Frame | None, CloseState, str]:
+    """As `_frame`, for verbs that change the host: without a whole answer, was anything done?"""
+    frame, status, detail = _frame(result, verb)
+    untouched = status in _NOT_REACHED or (result.status.answered and not started(result))
+    return frame, CloseState.NOT_DONE if untouched else CloseState.UNKNOWN, detail or status.value
+
+
+def _ports(result: Result) -> PortsAnswer:
+    frame, status, detail = _frame(result, "ports")
+    if frame is not None:
+        try:
+            frame.only(("byteorder", "view", "socket", "owner", "process", "more"))
+            return PortsAnswer(result.host, Status.OK, read_ports(frame), read_more(frame))
+        except UnreadableAnswer as error:
+            status, detail = Status.FAILED, str(error)
+    return PortsAnswer(result.host, status, detail=detail)
+
+
+def _vitals(result: Result) -> VitalsAnswer:
+    frame, status, detail = _frame(result, "vitals")
+    if frame is not None:
+        try:
+            return VitalsAnswer(result.host, Status.OK, read_vitals(frame))
+        except UnreadableAnswer as error:
+            status, detail = Status.FAILED, str(error)
+    return VitalsAnswer(result.host, status, detail=detail)

@@ -1,0 +1,102 @@
+"""``hostctl.sh`` from this side: how it is asked, and how the frame of its answer is read.
+
+The script runs from standard input, so a host needs no preparation. What comes back was written by a host that may be
+hostile or broken: everything here is bounded and either understood entirely or refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.fleet.clean import clean_line
+from orchestrator.ssh.result import MIB, Command, Result
+
+FORMAT = "1"
+ANSWER_BYTES = 4 * MIB
+MAX_LINES = 20_000
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class UnreadableAnswer(OrchestratorError, ValueError):
+    """A host's answer is not one that ``hostctl.sh`` gives."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"cannot read the answer: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole answer: the lines between its first and its last, each a tuple of fields, the first its kind.
+
+    `error` is what the script says it could not do, empty when it did all.
+    """
+
+    lines: tuple[tuple[str, ...], ...]
+    error: str = ""
+
+    def of(self, kind: str, fields: int) -> Iterable[tuple[str, ...]]:
+        """The fields (without the kind) of every line of `kind`; UnreadableAnswer unless each has `fields` of them."""
+        for line in self.lines:
+            if line[0] == kind:
+                if len(line) != fields + 1:
+                    raise UnreadableAnswer(f"a line of kind {kind} has {len(line) - 1} fields")
+                yield line[1:]
+
+    def only(self, kinds: Iterable[str]) -> None:
+        """UnreadableAnswer unless every line is of one of `kinds`."""
+        strange = {line[0] for line in self.lines}.difference(kinds)
+        if strange:
+            raise UnreadableAnswer(f"unknown line {clean_line(min(strange), 20)!r}")
+
+
+class HostCtl:
+    """Builds the commands that ask ``hostctl.sh`` something."""
+
+    def __init__(self, script: bytes) -> None:
+        self._script = script
+
+    @classmethod
+    def packaged(cls) -> HostCtl:
+        """With the script that came with this program."""
+        return cls(files("orchestrator.fleet").joinpath("hostctl.sh").read_bytes())
+
+    def command(self, verb: str, *arguments: str, timeout: float = 20.0) -> Command:
+        """Asks for `verb`; the script goes over standard input. `timeout` is in seconds."""
+        words = Command.argv(["/bin/sh", "-s", "--", verb, *arguments]).script
+        return Command(f"exec {words}", stdin=self._script, timeout=timeout, limit=2 * ANSWER_BYTES)
+
+
+def started(result: Result) -> bool:
+    """True if the script began to answer. It writes its first line before it does anything."""
+    return result.stdout.startswith(b"hostctl\t")
+
+
+def read_frame(result: Result, verb: str) -> Frame:
+    """The frame in the output of a `result` that answered.
+
+    Raises UnreadableAnswer for anything but a whole answer to `verb` in our format, of at most `ANSWER_BYTES` bytes and
+    `MAX_LINES` lines.
+    """
+    if not started(result):
+        raise UnreadableAnswer(clean_line(result.err) or "the host's shell did not run the script")
+    if result.truncated or len(result.stdout) > ANSWER_BYTES or result.stdout.count(b"\n") > MAX_LINES:
+        raise UnreadableAnswer(f"it is longer than {MAX_LINES} lines or {ANSWER_BYTES} bytes")
+    lines = [tuple(line.split("\t")) for line in result.out.split("\n")]
+    if lines[0] != ("hostctl", FORMAT, verb):
+        raise UnreadableAnswer(f"it begins with {clean_line(' '.join(lines[0]), 40)!r}")
+    if lines[-2:] != [("end",), ("",)]:
+        raise UnreadableAnswer("its end is missing")
+    body = lines[1:-2]
+    errors = [clean_line(" ".join(line[1:])) for line in body if line[0] == "error"]
+    return Frame(tuple(line for line in body if line[0] != "error"), "; ".join(errors[:3]))
+
+
+def number(field: str, largest: int) -> int:
+    """A field that holds a plain decimal from 0 to `largest`; UnreadableAnswer for any other."""
+    if not _NUMBER.fullmatch(field) or int(field) > largest:
+        raise UnreadableAnswer(f"{clean_line(field, 20)!r} is not a number up to {largest}")
+    return int(field)
