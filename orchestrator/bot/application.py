@@ -1,0 +1,169 @@
+"""The Telegram face: from updates to requests, and its own life from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from pydantic import SecretStr
+from telegram import BotCommand, Update
+from telegram.error import BadRequest, InvalidToken, TelegramError
+
+from orchestrator.bot.client import Client, seconds_asked
+from orchestrator.bot.deliver import Deliverer
+from orchestrator.bot.gatekeeper import Gatekeeper
+from orchestrator.bot.language import Catalogues, Languages
+from orchestrator.bot.pace import Pace
+from orchestrator.bot.polling import Poller, rejected
+from orchestrator.bot.reception import Reception
+from orchestrator.bot.redact import Redactor
+from orchestrator.bot.router import Router
+from orchestrator.bot.telegram_chat import Parts, TelegramChat
+from orchestrator.errors import SettingsError
+from orchestrator.store import Buttons, Inbox
+
+log = logging.getLogger(__name__)
+
+MOST_REQUESTS = 256  # tasks; beyond, updates are left with Telegram for the moment
+MENUS: Final[Mapping[str, str | None]] = {"en": None, "zh_TW": "zh"}  # our language -> Telegram's; None is the default
+
+
+class TelegramFace:
+    """Serves the people of `allowed` (numeric user ids) over the Bot API.
+
+    `api_url` is the root of a Bot API server, None for Telegram's own. `now` gives Unix time.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: SecretStr,
+        api_url: str | None,
+        allowed: frozenset[int],
+        router: Router,
+        languages: Languages,
+        catalogues: Catalogues,
+        inbox: Inbox,
+        buttons: Buttons,
+        redactor: Redactor,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Raises `SettingsError` when nobody is allowed."""
+        if not allowed:
+            raise SettingsError(
+                "nobody is allowed to use the bot",
+                where="ALLOWED_USERS",
+                remedy="Set it to your numeric Telegram id, for example ALLOWED_USERS=123456789",
+            )
+        redactor.add(token.get_secret_value())
+        self._router = router
+        self._catalogues = catalogues
+        self._inbox = inbox
+        self._pace = pace
+        self._client = Client(token, api_url, pace)
+        self._deliverer = Deliverer(self._client.ping, pace)
+        parts = Parts(self._client, self._deliverer, buttons, redactor)
+        self._poller = Poller(self._client, self._accept, pace)
+        self._gatekeeper = Gatekeeper(allowed, router.command_of)
+        self._reception = Reception(
+            client=self._client,
+            router=router,
+            languages=languages,
+            catalogues=catalogues,
+            open_chat=partial(TelegramChat, parts),
+            pace=pace,
+            now=now,
+        )
+        self._bot_name = ""
+        self._requests: set[asyncio.Task[None]] = set()
+
+    @property
+    def last_poll(self) -> float | None:
+        """Unix time of the last getUpdates that succeeded; None before the first."""
+        return self._poller.last_poll
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; then let requests and answers under way finish within a bound.
+
+        Lives through any outage of Telegram. Raises `SettingsError` when Telegram rejects the token, and
+        `PollingStuck` when only a new process may help.
+        """
+        asked = asyncio.create_task(stop.wait())
+        work = asyncio.create_task(self._serve())
+        try:
+            await asyncio.wait({asked, work}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            for task in (asked, work):
+                task.cancel()
+            await asyncio.wait({asked, work})
+            await self._drain()
+
+    async def _serve(self) -> None:
+        failures = 0
+        while not await self._introduce():
+            failures += 1
+            await asyncio.sleep(self._pace.pause(failures))
+        log.info("serving Telegram as @%s", self._bot_name)
+        await self._poller.run()
+
+    async def _introduce(self) -> bool:
+        """Learn our name, and put up the command menus; False while Telegram is away."""
+        bot = self._client.bot
+        try:
+            async with asyncio.timeout(12 * self._pace.answer):
+                me = await bot.get_me()
+                self._bot_name = me.username or ""
+                await bot.delete_webhook()  # else getUpdates is refused
+                for language, tag in MENUS.items():
+                    await bot.set_my_commands(self._menu(language), language_code=tag)
+        except InvalidToken:
+            raise rejected() from None
+        except BadRequest as error:
+            log.error("Telegram does not take the command menu: %s", error)
+        except (TelegramError, TimeoutError) as error:
+            log.warning("Telegram does not answer, will try again: %s", error)
+            await asyncio.sleep(seconds_asked(error))
+            return False
+        return True
+
+    def _menu(self, language: str) -> list[BotCommand]:
+        _ = self._catalogues.locale(language).gettext
+        return [BotCommand(command.name, _(command.description)[:256]) for command in self._router.commands]
+
+    async def _accept(self, raw: Mapping[str, Any]) -> None:
+        """Take an update at most once: it is written down before anything comes of it."""
+        if not await self._inbox.take(int(raw["update_id"])):
+            return
+        try:
+            update = Update.de_json(dict(raw), self._client.bot)
+            verdict = self._gatekeeper.judge(update, self._bot_name)
+        except Exception:
+            log.exception("update %s cannot be read", raw["update_id"])
+            return
+        while len(self._requests) >= MOST_REQUESTS:
+            await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(self._reception.serve(verdict))
+        self._requests.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._requests.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a request failed", exc_info=error)
+
+    async def _drain(self) -> None:
+        if self._requests:
+            _, late = await asyncio.wait(self._requests, timeout=self._pace.drain)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=self._pace.drain)
+        await self._deliverer.close()
+        await self._client.close()

@@ -1,0 +1,122 @@
+"""The Bot API over HTTP: one client that can be replaced, and what its errors mean for a message under way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+from telegram import Bot
+from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
+from telegram.request import HTTPXRequest
+
+from orchestrator.bot.pace import Pace
+
+# The library's own way to ask for its future types without a warning at every refusal.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
+
+CONNECTIONS = 32
+UPLOAD_S = 120.0  # a document may be 50 MB
+
+
+class Fate(Enum):
+    """What a failed call did."""
+
+    REFUSED = auto()  # Telegram answered no: trying again is useless
+    NOT_SENT = auto()  # it was not taken: trying again is safe
+    UNKNOWN = auto()  # the answer was lost: it may have been taken
+
+
+def fate_of(error: TelegramError | TimeoutError) -> Fate:
+    """Judge the error of a call. The library hides connect and read errors behind one class; their cause tells."""
+    if isinstance(error, BadRequest | Forbidden):
+        return Fate.REFUSED
+    if isinstance(error, RetryAfter):
+        return Fate.NOT_SENT
+    cause = error.__cause__
+    if isinstance(error, NetworkError) and cause is None:
+        return Fate.NOT_SENT  # Telegram answered, with a 5xx
+    if isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return Fate.NOT_SENT
+    return Fate.UNKNOWN
+
+
+def seconds_asked(error: Exception) -> float:
+    """How long Telegram asked to be left alone with a 429; 0 for any other error."""
+    if not isinstance(error, RetryAfter):
+        return 0.0
+    asked = error.retry_after
+    return asked.total_seconds() if isinstance(asked, timedelta) else float(asked)
+
+
+class Client:
+    """Holds the `bot` to call. Its methods raise `telegram.error.TelegramError`."""
+
+    def __init__(self, token: SecretStr, api_url: str | None, pace: Pace) -> None:
+        """`api_url` is the root of another Bot API server (``http://127.0.0.1:8081``); None is Telegram's own."""
+        self._token = token
+        self._api_url = api_url.rstrip("/") if api_url else "https://api.telegram.org"
+        self._pace = pace
+        self._requests: list[HTTPXRequest] = []
+        self.bot = self._build()
+
+    async def updates(self, offset: int, kinds: Sequence[str]) -> list[dict[str, Any]]:
+        """Long-poll for updates from `offset` on, as they came: one that cannot be read must not hide the others."""
+        wait = self._pace.poll
+        asked = {"offset": offset, "timeout": int(wait), "allowed_updates": kinds}
+        updates: list[dict[str, Any]] = await self.bot.raw("getUpdates", asked, wait + self._pace.answer)
+        return updates
+
+    async def ping(self) -> None:
+        """A harmless call: returns if Telegram answers."""
+        await self.bot.get_me()
+
+    async def replace(self) -> None:
+        """Drop every connection and start afresh: new client, new name look-up, new sockets."""
+        old, self._requests = self._requests, []
+        self.bot = self._build()
+        await self._shut(old)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._shut(self._requests)
+
+    def _build(self) -> _Bot:
+        self._requests = [self._request(CONNECTIONS), self._request(2)]
+        calls, polls = self._requests
+        return _Bot(
+            self._token.get_secret_value(),
+            base_url=f"{self._api_url}/bot",
+            base_file_url=f"{self._api_url}/file/bot",
+            request=calls,
+            get_updates_request=polls,
+        )
+
+    def _request(self, connections: int) -> HTTPXRequest:
+        wait = self._pace.answer
+        return HTTPXRequest(
+            connection_pool_size=connections,
+            connect_timeout=wait,
+            read_timeout=wait,
+            write_timeout=wait,
+            media_write_timeout=UPLOAD_S,
+            pool_timeout=wait,
+        )
+
+    async def _shut(self, requests: list[HTTPXRequest]) -> None:
+        for request in requests:
+            # A client that hangs while it is closed is just left to the garbage collector.
+            with suppress(Exception):
+                async with asyncio.timeout(self._pace.answer):
+                    await request.shutdown()
+
+
+class _Bot(Bot):
+    async def raw(self, method: str, data: dict[str, Any], read_timeout: float) -> Any:
+        return await self._post(method, data, read_timeout=read_timeout)

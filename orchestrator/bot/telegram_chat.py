@@ -1,0 +1,233 @@
+"""A Telegram chat as a command handler sees it: messages that are sent, and edited to their newest state."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from telegram import (
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    ReplyKeyboardMarkup,
+    ReplyParameters,
+)
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, ChatMigrated
+
+from orchestrator.bot.client import Client
+from orchestrator.bot.deliver import Deliverer
+from orchestrator.bot.gatekeeper import Sender
+from orchestrator.bot.language import Locale
+from orchestrator.bot.message import TEXT_LIMIT, Button, Document, Message
+from orchestrator.bot.redact import Redactor
+from orchestrator.bot.render.markup import Html, cut_units, length, shown, units
+from orchestrator.errors import StoreError
+from orchestrator.store import ButtonRow, Buttons
+
+log = logging.getLogger(__name__)
+
+# How long a handler waits for a message to be shown before it goes on without knowing.
+SHOWN_WITHIN_S = 10.0
+DOCUMENT_LIMIT = 50_000_000  # bytes (https://core.telegram.org/bots/api#senddocument)
+GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+T = TypeVar("T")
+Markup = InlineKeyboardMarkup | ReplyKeyboardMarkup | None
+
+_handles = itertools.count(1)
+
+
+@dataclass(eq=False)
+class _Shown:
+    """A message: what it should show, and what is known of it in Telegram."""
+
+    wanted: Message
+    message_id: int | None = None
+    sending: asyncio.Future[int | None] | None = None
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    markup: InlineKeyboardMarkup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every chat of this face is made of."""
+
+    client: Client
+    deliverer: Deliverer
+    buttons: Buttons
+    redactor: Redactor
+
+
+class TelegramChat:
+    """One requester's view of a chat, for as long as one request is served (a `conversation.Chat`)."""
+
+    def __init__(self, parts: Parts, sender: Sender, requester: str, locale: Locale) -> None:
+        """`requester` is the actor id who alone may tap `personal` buttons."""
+        self._client = parts.client
+        self._deliverer = parts.deliverer
+        self._buttons = parts.buttons
+        self._redactor = parts.redactor
+        self._sender = sender
+        self._chat_id = sender.chat_id
+        self._requester = requester
+        self._locale = locale
+        self._shown: dict[int, _Shown] = {}
+
+    async def send(self, message: Message) -> int:
+        """Show a new message; returns its id, or a negative stand-in while Telegram is away.
+
+        An edit of a message that is still waiting to be sent just changes what will be sent.
+        """
+        item = _Shown(message)
+        self._post(item)
+        assert item.sending is not None
+        await asyncio.wait({item.sending}, timeout=SHOWN_WITHIN_S)
+        handle = item.message_id or -next(_handles)
+        self._shown[handle] = item
+        return handle
+
+    async def edit(self, message_id: int, message: Message) -> None:
+        """Show something else in a message; returns before it is shown."""
+        item = self._shown.setdefault(message_id, _Shown(message, message_id=message_id))
+        item.wanted = message
+        if item.message_id is not None:
+            self._deliverer.post(self._sender.chat_id, partial(self._update, item), key=item)
+            self._post_document(item)
+        elif item.sending is None or item.sending.done():
+            self._post(item)
+        else:
+            self._post_document(item)
+
+    def _post(self, item: _Shown) -> None:
+        item.sending = self._deliverer.post(self._sender.chat_id, partial(self._create, item))
+        self._post_document(item)
+
+    def _post_document(self, item: _Shown) -> None:
+        if document := item.wanted.document:
+            call = partial(self._attach, document, item)
+            self._deliverer.post(self._sender.chat_id, call, size=max(1, len(document.content)))
+
+    async def _create(self, item: _Shown) -> int:
+        message = item.wanted
+        item.message_id = await self._send_text(message, await self._reply_markup(item))
+        if item.wanted is not message:  # edited while it was under way
+            self._deliverer.post(self._sender.chat_id, partial(self._update, item), key=item)
+        return item.message_id
+
+    async def _update(self, item: _Shown) -> int:
+        message, message_id = item.wanted, item.message_id
+        assert message_id is not None
+        markup = await self._reply_markup(item)
+
+        async def put(text: str, mode: ParseMode | None) -> None:
+            await self._client.bot.edit_message_text(
+                text,
+                self._chat_id,
+                message_id,
+                parse_mode=mode,
+                reply_markup=markup if isinstance(markup, InlineKeyboardMarkup) else None,
+                link_preview_options=NO_PREVIEW,
+            )
+
+        try:
+            await self._put(message.html, put)
+        except BadRequest as error:
+            reason = error.message.lower()
+            if any(gone in reason for gone in GONE):
+                item.message_id = await self._send_text(message, markup)
+            elif "message is not modified" not in reason:
+                raise
+        return item.message_id or message_id
+
+    async def _send_text(self, message: Message, markup: Markup) -> int:
+        async def put(text: str, mode: ParseMode | None) -> int:
+            sent = await self._client.bot.send_message(
+                self._chat_id,
+                text,
+                parse_mode=mode,
+                reply_markup=markup,
+                disable_notification=message.silent,
+                message_thread_id=self._sender.topic_id,
+                link_preview_options=NO_PREVIEW,
+            )
+            return sent.message_id
+
+        return await self._put(message.html, put)
+
+    async def _attach(self, document: Document, item: _Shown) -> int:
+        size = len(document.content)
+        if size > DOCUMENT_LIMIT:
+            _ = self._locale.gettext
+            text = _("📄 The file has {size} MB; Telegram takes 50 at most. Nothing was attached.")
+            return await self._send_text(Message(text.format(size=size // 1_000_000)), None)
+        content = await asyncio.to_thread(self._redactor.content, document.content)
+        reply = item.message_id and ReplyParameters(item.message_id, allow_sending_without_reply=True)
+        sent = await self._migrating(
+            lambda: self._client.bot.send_document(
+                self._chat_id,
+                content,
+                filename=document.name,
+                disable_notification=True,
+                message_thread_id=self._sender.topic_id,
+                reply_parameters=reply or None,
+            )
+        )
+        return sent.message_id
+
+    async def _put(self, html: str, put: Callable[[str, ParseMode | None], Awaitable[T]]) -> T:
+        """Put a text up as HTML; as plain text when it is too long, or when Telegram cannot read the markup."""
+        markup = Html(self._redactor.text(html).encode("utf-8", "replace").decode())
+        if length(markup) <= TEXT_LIMIT:
+            try:
+                return await self._migrating(lambda: put(markup, ParseMode.HTML))
+            except BadRequest as error:
+                if "can't parse" not in error.message.lower():
+                    raise
+                log.warning("a message goes out without its markup: %s", error)
+        return await self._migrating(lambda: put(self._plain(markup), None))
+
+    def _plain(self, markup: Html) -> str:
+        text = shown(markup)
+        if units(text) <= TEXT_LIMIT:
+            return text
+        note = "\n" + self._locale.gettext("✂ The rest did not fit into a message.")
+        return cut_units(text, TEXT_LIMIT - units(note)) + note
+
+    async def _migrating(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call; once more when the group has become a supergroup, which has another id."""
+        try:
+            return await call()
+        except ChatMigrated as error:
+            self._chat_id = error.new_chat_id
+            return await call()
+
+    async def _reply_markup(self, item: _Shown) -> Markup:
+        """The keys under a message. The same buttons keep their ids, so that edits do not fill the store."""
+        if item.wanted.buttons != item.buttons:
+            item.markup = await self._inline(item.wanted.buttons)
+            item.buttons = item.wanted.buttons
+        if item.markup or not item.wanted.keyboard or self._sender.in_group:
+            return item.markup
+        return ReplyKeyboardMarkup(item.wanted.keyboard, resize_keyboard=True, is_persistent=True)
+
+    async def _inline(self, rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | None:
+        flat = [button for row in rows for button in row]
+        try:
+            ids = iter(await self._buttons.put([self._row(button) for button in flat]))
+        except StoreError as error:
+            log.error("a message goes out without its buttons: %s", error)
+            return None
+        keys = [[InlineKeyboardButton(button.label, callback_data=next(ids)) for button in row] for row in rows if row]
+        return InlineKeyboardMarkup(keys) if keys else None
+
+    def _row(self, button: Button) -> ButtonRow:
+        requester = self._requester if button.personal else ""
+        return ButtonRow(button.verb, button.args, requester, button.lifetime, button.once)
