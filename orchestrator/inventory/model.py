@@ -40,5 +40,5 @@ class Host:
     fingerprint: str | None = None
     local: bool = False
     groups: tuple[str, ...] = field(default=(), compare=False)
-    vars: Mapping[str, Any] = field(default=NO_VARS, compare=False, repr=False)
-    labels: Mapping[str, str] = field(default=NO_VARS, compare=False, repr=False)
+    vars: Mapping[str, Any] = field(default_factory=lambda: NO_VARS, compare=False, repr=False)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_VARS, compare=False, repr=False)

@@ -1,0 +1,81 @@
+"""Reading files that hold power over a fleet: regular, ours, of sane size, UTF-8."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shlex
+import stat
+from pathlib import Path
+
+from orchestrator.errors import InventoryError
+
+MAX_SIZE = 16 << 20
+"""Bytes in one file. 100,000 hosts with three variables each take half of it."""
+
+
+def read_text(path: Path, label: str) -> str:
+    """The text of an inventory file, its byte order mark removed.
+
+    `label` is how errors call the file. Raises InventoryError when the file is missing, unreadable, not a regular
+    file, writable by others, larger than 16 MiB, or not UTF-8 (then with the line).
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for its writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise InventoryError(f"cannot be read: {_reason(error)}", where=label) from error
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            what = "is a folder, not a file" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
+            raise InventoryError(what, where=label, remedy="Put a file in its place or remove it.")
+        _refuse_others(status, path, label)
+        data = file.read(MAX_SIZE + 1)
+    if len(data) > MAX_SIZE:
+        raise InventoryError(f"is larger than {MAX_SIZE >> 20} MiB", where=label, remedy="Split it into several files.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InventoryError("is not UTF-8 text", where=f"{label}:{line}", remedy="Save it as UTF-8.") from error
+
+
+def list_folder(path: Path, label: str) -> list[str]:
+    """Names in a folder, sorted as Ansible sorts them. Raises InventoryError as `read_text` does."""
+    try:
+        _refuse_others(path.stat(), path, label)
+        return sorted((entry.name for entry in path.iterdir()), key=os.fsencode)
+    except OSError as error:
+        raise InventoryError(f"cannot be read: {_reason(error)}", where=label) from error
+
+
+def _refuse_others(status: os.stat_result, path: Path, label: str) -> None:
+    """Who can write the inventory chooses where our commands run: only root and ourselves may."""
+    quoted = shlex.quote(str(path))
+    if status.st_uid not in (0, os.geteuid()):
+        raise InventoryError(
+            f"belongs to user {status.st_uid}, who could change it",
+            where=label,
+            remedy=f"Run: chown {os.geteuid()} {quoted}",
+        )
+    shared = status.st_mode & stat.S_IWGRP and not _private_group(status.st_uid, status.st_gid)
+    if shared or status.st_mode & stat.S_IWOTH:
+        mode = stat.S_IMODE(status.st_mode)
+        raise InventoryError(
+            f"can be written by others (mode {mode:04o})", where=label, remedy=f"Run: chmod go-w {quoted}"
+        )
+
+
+def _private_group(uid: int, gid: int) -> bool:
+    """True for a group that is one user's own, as Debian makes them (a umask of 002 is harmless then)."""
+    try:
+        user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return user.pw_gid == gid and user.pw_name == group.gr_name and set(group.gr_mem) <= {user.pw_name}
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

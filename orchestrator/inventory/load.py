@@ -1,0 +1,152 @@
+"""Reading a folder of inventory files as ``ansible-inventory`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from yaml.nodes import MappingNode
+
+from orchestrator.errors import InventoryError
+from orchestrator.inventory.connection import Jump, read_host
+from orchestrator.inventory.files import list_folder, read_text
+from orchestrator.inventory.graph import Graph
+from orchestrator.inventory.hostset import HostSet
+from orchestrator.inventory.importers import AGENT_NAMES, SSH_CONFIG, read_agent_names, read_ssh_config
+from orchestrator.inventory.iniinventory import read_ini
+from orchestrator.inventory.inventory import SERVER, Group, Inventory
+from orchestrator.inventory.jumps import resolve_jumps
+from orchestrator.inventory.model import Host
+from orchestrator.inventory.precedence import Precedence, VarsFolder
+from orchestrator.inventory.variables import plain
+from orchestrator.inventory.yamlfile import YamlFile
+from orchestrator.inventory.yamlinventory import read_yaml
+
+_YAML = (".yml", ".yaml", ".json")
+# Ansible's own list (REJECT_EXTS and INVENTORY_IGNORE_EXTS in its configuration).
+_IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
+_NOT_INVENTORIES = ("host_vars", "group_vars", "vars_plugins")
+
+
+def load(folder: Path) -> Inventory:
+    """The inventory of a folder: its files in the order of their names, with ``group_vars/`` and ``host_vars/``.
+
+    ``.yml``, ``.yaml`` and ``.json`` files are YAML inventories; ``agent_name_ip.txt`` and ``ssh_config`` are what
+    they are called; a file without an extension is YAML if it reads as a mapping; all others are INI. Files that
+    Ansible skips (``.md``, ``.bak``, hidden ones ...) are skipped, folders are read in turn. An empty folder is an
+    empty inventory with a warning. Raises InventoryError with ``file:line``.
+    """
+    if not folder.is_dir():
+        raise InventoryError(
+            "there is no such folder", where=str(folder), remedy="Make it, or name another with --home."
+        )
+    sources = list(_files(folder, folder.name, ""))
+    inventory = _build(folder, sources)
+    if sources:
+        return inventory
+    warning = f"{folder.name}: there is no inventory file in it; add a host, or write hosts.yml"
+    return _with_warning(inventory, warning)
+
+
+def load_file(path: Path) -> Inventory:
+    """The inventory of a single file, with ``group_vars/`` and ``host_vars/`` beside it; raises InventoryError."""
+    return _build(path.parent, [(path, path.name)])
+
+
+def _with_warning(inventory: Inventory, warning: str) -> Inventory:
+    return Inventory(inventory.hosts, inventory.groups, (warning, *inventory.warnings), (), inventory.server)
+
+
+def _files(folder: Path, label: str, prefix: str) -> Iterable[tuple[Path, str]]:
+    for name in list_folder(folder, label):
+        path = folder / name
+        if name.startswith(".") or name in _NOT_INVENTORIES or (name.endswith(_IGNORED) and name != AGENT_NAMES):
+            continue
+        if path.is_dir() and path.suffix not in (*_YAML, ".ini"):
+            yield from _files(path, prefix + name, f"{prefix}{name}/")
+        else:
+            yield path, prefix + name
+
+
+def _read(path: Path, label: str, graph: Graph) -> None:
+    text = read_text(path, label)
+    if path.name == AGENT_NAMES:
+        read_agent_names(text, label, graph)
+    elif path.name == SSH_CONFIG:
+        read_ssh_config(text, label, graph)
+    elif text.startswith("#!"):
+        raise InventoryError(
+            "is a program, and programs are not run", where=label, remedy="Save what it prints as .json."
+        )
+    elif path.suffix in _YAML:
+        read_yaml(YamlFile(text, label), graph)
+    elif path.suffix or not (file := _as_yaml(text, label)):
+        read_ini(text, label, graph)
+    else:
+        read_yaml(file, graph)
+
+
+def _as_yaml(text: str, label: str) -> YamlFile | None:
+    """A file without an extension as YAML, if it reads as a mapping, which no INI inventory does."""
+    try:
+        file = YamlFile(text, label)
+    except InventoryError:
+        if text.lstrip().startswith("---"):
+            raise
+        return None
+    return file if isinstance(file.root, MappingNode) else None
+
+
+def _build(folder: Path, sources: list[tuple[Path, str]]) -> Inventory:
+    graph = Graph()
+    for path, label in sources:
+        _read(path, label, graph)
+    graph.reconcile()
+    group_files, host_files = VarsFolder(folder / "group_vars"), VarsFolder(folder / "host_vars")
+    precedence = Precedence(graph, group_files, host_files)
+    hosts, warnings = _hosts(graph, precedence)
+    groups = {
+        name: Group(
+            name,
+            HostSet(hosts[host.name] for host in group.all_hosts()),
+            tuple(group.children),
+            MappingProxyType(plain(precedence.group_vars(group))),
+        )
+        for name, group in graph.groups.items()
+    }
+    warnings += [*group_files.warnings, *host_files.warnings]
+    warnings += [f"group_vars/{name}: there is no such group" for name in group_files.unused()]
+    warnings += [f"host_vars/{name}: there is no such host" for name in host_files.unused()]
+    return Inventory(
+        hosts=groups["all"].hosts,
+        groups=MappingProxyType(groups),
+        warnings=(*graph.warnings, *warnings),
+        sources=(*(path for path, _ in sources), *group_files.sources, *host_files.sources),
+        server=hosts.get(SERVER, Inventory().server),
+    )
+
+
+def _hosts(graph: Graph, precedence: Precedence) -> tuple[dict[str, Host], list[str]]:
+    hosts: dict[str, Host] = {}
+    jumps: dict[str, Jump] = {}
+    for node in graph.hosts.values():
+        groups, variables = precedence.host_vars(node)
+        hosts[node.name], jump = read_host(node.name, groups, variables)
+        if jump:
+            jumps[node.name] = jump
+    hosts = resolve_jumps(hosts, jumps)
+    return hosts, _same_address({name: node.where for name, node in graph.hosts.items()}, hosts)
+
+
+def _same_address(places: Mapping[str, str], hosts: Mapping[str, Host]) -> list[str]:
+    """Warnings of hosts that are one machine under two names, most often a line copied and not changed."""
+    first: dict[tuple[str, int, Host | None], str] = {}
+    warnings = []
+    for name, host in hosts.items():
+        if host.local:
+            continue
+        other = first.setdefault((host.address, host.port, host.jump), name)
+        if other != name:
+            warnings.append(f"{places[name]}: {other} and {name} have the same address {host.address}")
+    return warnings

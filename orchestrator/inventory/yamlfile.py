@@ -1,0 +1,162 @@
+"""YAML with line numbers: one parse, from which every key and value knows where it was written."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from yaml.composer import Composer
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from orchestrator.errors import InventoryError
+from orchestrator.inventory.variables import Vaulted, Verbatim
+
+_MAX_DEPTH = 64
+_MAX_VALUES = 2_000_000
+_YAML = "tag:yaml.org,2002:"
+_VAULT_TAGS = ("!vault", "!vault-encrypted")
+_SCALARS = {_YAML + name for name in ("null", "bool", "int", "float", "binary", "timestamp", "str")}
+
+
+class _Loader(Composer, yaml.CSafeLoader):
+    """libyaml's events, composed here: libyaml's own composer overflows the C stack on deep nesting.
+
+    Nesting is bounded with aliases expanded, so that whoever walks the nodes may recurse.
+    """
+
+    def __init__(self, text: str) -> None:
+        yaml.CSafeLoader.__init__(self, text)
+        Composer.__init__(self)
+        self._heights = [0]
+        self._anchored: dict[str, int] = {}
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        event: Any = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            node = super().compose_node(parent, index)
+            # An alias inside its own anchor has no height yet: it would never end.
+            self._grow(self._anchored.get(str(event.anchor), _MAX_DEPTH), event)
+            return node
+        self._heights.append(0)
+        self._grow(0, event)
+        node = super().compose_node(parent, index)
+        height = self._heights.pop() + 1
+        if event.anchor:
+            self._anchored[event.anchor] = height
+        self._grow(height, event)
+        return node
+
+    def _grow(self, height: int, event: Any) -> None:
+        """Count something `height` levels high into the innermost open node."""
+        if len(self._heights) + height > _MAX_DEPTH:
+            problem = f"nested more than {_MAX_DEPTH} levels deep"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        self._heights[-1] = max(self._heights[-1], height)
+
+
+class YamlFile:
+    """One parsed YAML (or JSON) document.
+
+    Raises InventoryError with ``file:line`` for everything that is wrong, here and in its methods.
+    """
+
+    def __init__(self, text: str, label: str) -> None:
+        """`label` is how errors call the file."""
+        self._label = label
+        self._budget = _MAX_VALUES
+        # JSON may be indented with tabs, which YAML forbids; inside its strings a tab cannot stand unescaped.
+        self._loader = _Loader(text.replace("\t", " ") if text.lstrip().startswith("{") else text)
+        try:
+            self.root: Node | None = self._loader.get_single_node()
+        except yaml.YAMLError as error:
+            raise _syntax_error(error, label) from error
+
+    def where(self, node: Node) -> str:
+        """``file:line`` of a node."""
+        return f"{self._label}:{node.start_mark.line + 1}"
+
+    def pairs(self, mapping: MappingNode) -> Iterator[tuple[str, Node, Node]]:
+        """Key, key node and value node of each entry, merge keys (``<<``) resolved; keys are text and unique."""
+        own: dict[str, tuple[str, Node, Node]] = {}
+        merged: dict[str, tuple[str, Node, Node]] = {}
+        for key_node, value in mapping.value:
+            self._spend(key_node)
+            if key_node.tag == _YAML + "merge":
+                merged.update((pair[0], pair) for pair in self._merged(value))
+                continue
+            key = self._key(key_node)
+            if key in own:
+                first = own[key][1].start_mark.line + 1
+                raise InventoryError(
+                    f"{key} is given twice, first on line {first}",
+                    where=self.where(key_node),
+                    remedy="Remove one of them.",
+                )
+            own[key] = (key, key_node, value)
+        yield from (merged | own).values()
+
+    def value(self, node: Node) -> Any:
+        """A node's value in Python's types; `Vaulted` and `Verbatim` for Ansible's tags."""
+        self._spend(node)
+        if node.tag in _VAULT_TAGS and isinstance(node, ScalarNode):
+            return Vaulted(node.value)
+        if node.tag == "!unsafe":
+            return self._unsafe(node)
+        if isinstance(node, ScalarNode) and node.tag in _SCALARS:
+            return self._scalar(node)
+        if isinstance(node, MappingNode) and node.tag == _YAML + "map":
+            return {key: self.value(value) for key, _, value in self.pairs(node)}
+        if isinstance(node, SequenceNode) and node.tag == _YAML + "seq":
+            return [self.value(item) for item in node.value]
+        raise InventoryError(f"the tag {node.tag} is not known here", where=self.where(node), remedy="Remove the tag.")
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        if node.tag == _YAML + "str":
+            return node.value
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError, KeyError) as error:
+            raise InventoryError(f"{node.value!r} cannot be read as YAML", where=self.where(node)) from error
+
+    def _unsafe(self, node: Node) -> Any:
+        # The tag hides what the value would be without it.
+        untagged = copy.copy(node)
+        untagged.tag = self._loader.resolve(type(node), node.value, (True, False))  # type: ignore[no-untyped-call]
+        value = self.value(untagged)
+        return Verbatim(value) if isinstance(value, str) else value
+
+    def _key(self, node: Node) -> str:
+        if isinstance(node, ScalarNode) and node.tag == _YAML + "str":
+            return str(node.value)
+        if isinstance(node, ScalarNode):
+            word = node.tag.rpartition(":")[2]
+            what, remedy = f"the key {node.value} reads as {word}, not as a name", f'Write "{node.value}" in quotes.'
+        else:
+            what, remedy = "a list or mapping stands where a name must be", "Check the indentation and the braces."
+        raise InventoryError(what, where=self.where(node), remedy=remedy)
+
+    def _merged(self, node: Node) -> Iterator[tuple[str, Node, Node]]:
+        """Entries brought in by ``<<``; of several mappings the first one wins (https://yaml.org/type/merge.html)."""
+        mappings = node.value if isinstance(node, SequenceNode) else [node]
+        for mapping in reversed(mappings):
+            if not isinstance(mapping, MappingNode):
+                raise InventoryError("<< takes a mapping or a list of mappings", where=self.where(mapping))
+            self._spend(mapping)
+            yield from self.pairs(mapping)
+
+    def _spend(self, node: Node) -> None:
+        """Bound the work: aliases of aliases can spell a billion values in a few lines, or refer to themselves."""
+        self._budget -= 1
+        if self._budget < 0:
+            raise InventoryError("its aliases expand without end", where=self.where(node), remedy="Write values out.")
+
+
+def _syntax_error(error: yaml.YAMLError, label: str) -> InventoryError:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    where = f"{label}:{mark.line + 1}" if mark else label
+    if "'\\t'" in problem:
+        return InventoryError("a tab where YAML wants spaces", where=where, remedy="Indent with spaces.")
+    return InventoryError(f"is not YAML: {' '.join(problem.split())}", where=where)
