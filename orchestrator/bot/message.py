@@ -21,7 +21,7 @@ class Button:
 
     label: str
     verb: str
-    args: Mapping[str, str] = NO_ARGS
+    args: Mapping[str, str] = field(default_factory=lambda: NO_ARGS)  # a mapping proxy is no default before 3.12
     lifetime: float = 7 * 86400.0
     personal: bool = False
     once: bool = False
