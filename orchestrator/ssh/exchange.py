@@ -1,0 +1,174 @@
+"""What flows between us and one running command, whatever carries it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+from orchestrator.ssh.capture import Capture
+from orchestrator.ssh.remote import Program
+
+OnOutput = Callable[[str, bytes], None]
+
+_CHUNK = 1 << 16
+_PREAMBLE_LIMIT = 1 << 16
+
+
+class Channel(Protocol):
+    """The way to a started command: its standard input, and hanging up. asyncssh's channels fit."""
+
+    def write(self, data: bytes) -> None:
+        """Send to standard input; raises OSError when that is closed."""
+
+    def write_eof(self) -> None:
+        """End standard input."""
+
+    def close(self) -> None:
+        """Hang up; does not end the command."""
+
+
+class Spawner(Protocol):
+    """Starts commands on one host."""
+
+    async def spawn(self, line: str, exchange: Exchange) -> Channel:
+        """Start `line` in the account's shell, reporting to `exchange`. Raises NotStarted."""
+
+    def spoil(self) -> None:
+        """Told when something was left behind, so that the way there is not used for new commands."""
+
+
+class NotStarted(Exception):
+    """The command was certainly not started. `again` says whether a fresh connection is worth one more try."""
+
+    def __init__(self, detail: str, *, again: bool, crowded: bool = False) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.again = again
+        self.crowded = crowded
+
+
+class Exchange:
+    """Collects the output of one command within bounds, feeds its input, and knows how it ended.
+
+    A transport calls `received`, `exited`, `closed` and `pause`; everything else is for whoever runs the command.
+    """
+
+    def __init__(self, program: Program, limit: int, on_output: OnOutput | None = None) -> None:
+        self.stdout = Capture(limit)
+        self.stderr = Capture(limit)
+        self.requested = False
+        self.exit_code: int | None = None
+        self.signal: str | None = None
+        self.loss = ""
+        self.group: int | None = None
+        self.refused = False
+        self.fault: Exception | None = None
+        self.ended = asyncio.Event()
+        self.finished = asyncio.Event()
+        self.announced = asyncio.Event()
+        self._program = program
+        self._on_output = on_output
+        self._preamble = bytearray()
+        self._mark = re.compile(rb"%b(?:\?| (\d+)\n)" % program.token.encode())
+        self._asked = 0
+        self._may_ask = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    # -- what a transport reports
+
+    def received(self, stream: str, data: bytes) -> None:
+        """Take output: `stream` is ``stdout`` or ``stderr``."""
+        if stream == "stderr" and not self.announced.is_set():
+            data = self._listen(data)
+        self._keep(stream, data)
+
+    def exited(self, exit_code: int | None, signal: str | None = None) -> None:
+        """The command ended with a status, or by a signal (its name without SIG, the code as a shell gives it)."""
+        self.exit_code, self.signal = exit_code, signal
+        self.ended.set()
+
+    def closed(self, loss: str = "") -> None:
+        """Nothing more will come; `loss` says why when the way broke."""
+        self._keep("stderr", bytes(self._preamble))
+        self._preamble.clear()
+        self.loss = loss
+        self.ended.set()
+        self.finished.set()
+        self._may_ask.set()
+        self._writable.set()
+
+    def pause(self, paused: bool) -> None:
+        """Hold back standard input, or let it flow again."""
+        if paused:
+            self._writable.clear()
+        else:
+            self._writable.set()
+
+    # -- what the runner asks
+
+    @property
+    def has_status(self) -> bool:
+        """True once we know how the command ended."""
+        return self.exit_code is not None or self.signal is not None
+
+    async def feed(self, channel: Channel) -> None:
+        """Send standard input, then its end; a reader that went away is no error, its exit status tells.
+
+        With a become password everything waits: the password goes to sudo's first question only, and the script
+        only to the shell that announced itself, never to another question.
+        """
+        program = self._program
+        try:
+            if program.password is not None:
+                while not (self.announced.is_set() or self.finished.is_set() or self.refused):
+                    await self._may_ask.wait()
+                    self._may_ask.clear()
+                    if self._asked == 1 and not self.announced.is_set():
+                        channel.write(program.password + b"\n")
+                    self.refused = self._asked > 1
+            if not self.refused:
+                view = memoryview(program.stdin)
+                for start in range(0, len(view), _CHUNK):
+                    await self._writable.wait()
+                    channel.write(bytes(view[start : start + _CHUNK]))
+            channel.write_eof()
+        except OSError:
+            return
+
+    # -- inside
+
+    def _keep(self, stream: str, data: bytes) -> None:
+        if not data:
+            return
+        (self.stdout if stream == "stdout" else self.stderr).feed(data)
+        if self._on_output is None:
+            return
+        try:
+            self._on_output(stream, data)
+        except Exception as error:  # noqa: BLE001  the runner raises it; here it would tear down the connection
+            self._on_output = None
+            self.fault = error
+            self.ended.set()
+
+    def _listen(self, data: bytes) -> bytes:
+        """Hold back early standard error until the announcement is in it; give back what is the command's own."""
+        self._preamble += data
+        while found := self._mark.search(self._preamble):
+            group = found[1]
+            del self._preamble[found.start() : found.end()]
+            if group is None:
+                self._asked += 1
+            else:
+                self.group = int(group) or None
+                self.announced.set()
+                self._may_ask.set()
+                data, self._preamble = bytes(self._preamble), bytearray()
+                return data
+            self._may_ask.set()
+        surplus = len(self._preamble) - _PREAMBLE_LIMIT
+        data = bytes(self._preamble[: max(0, surplus)])
+        del self._preamble[: max(0, surplus)]
+        return data

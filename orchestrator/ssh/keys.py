@@ -1,0 +1,137 @@
+"""Our private keys: found in the home's keys folder or named by a host, decrypted once, kept in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import asyncssh
+
+from orchestrator.errors import KeyFileError
+from orchestrator.inventory.model import Host
+
+Passphrase = Callable[[Path], str | None]
+Usable = asyncssh.SSHKey | asyncssh.SSHKeyPair
+
+_TRIES = 3
+
+
+def passphrase_file(path: Path) -> Passphrase:
+    """A `Passphrase` that reads the first line of `path`, which only its owner may read (else KeyFileError)."""
+
+    def read(_: Path) -> str | None:
+        lines = _private_text(path).decode("utf-8", "surrogateescape").splitlines()
+        return lines[0] if lines else None
+
+    return read
+
+
+class Keys:
+    """The private keys to offer a host: its own `key`, else ``id_*`` in `folder` and those of the ssh-agent at `agent`.
+
+    `passphrase` is asked, in a thread of its own and one question at a time, for the passphrase of an encrypted key
+    file; None from it means that the person gave up. Nobody is asked twice about the same file until `ask_again`.
+    """
+
+    def __init__(self, folder: Path, *, passphrase: Passphrase | None = None, agent: str | None = None) -> None:
+        self._folder = folder
+        self._passphrase = passphrase
+        self._agent_path = agent
+        self._agent: asyncssh.SSHAgentClient | None = None
+        self._asking = asyncio.Lock()
+        self._loaded: dict[Path, tuple[int, asyncssh.SSHKey | KeyFileError]] = {}
+
+    async def offered_to(self, host: Host) -> Sequence[Usable]:
+        """The keys to try on `host`, in order. Raises KeyFileError when there are none or a file is unfit."""
+        if host.key is not None:
+            return [await self._load(self._locate(host.key))]
+        paths = sorted(path for path in self._folder.glob("id_*") if path.suffix != ".pub" and path.is_file())
+        keys: list[Usable] = [*await self._from_agent()]
+        for path in paths:
+            try:
+                keys.append(await self._load(path))
+            except KeyFileError:
+                if not keys:
+                    raise
+        if not keys:
+            raise KeyFileError(
+                "holds no private key (id_*)", where=str(self._folder), remedy="Make one with `keys init`"
+            )
+        return keys
+
+    def ask_again(self) -> None:
+        """Forget failures, so that the next connection asks for passphrases and reads files anew."""
+        self._loaded = {path: entry for path, entry in self._loaded.items() if isinstance(entry[1], asyncssh.SSHKey)}
+
+    def _locate(self, name: str) -> Path:
+        """A host's `key`: absolute, ``~``, or relative to the keys folder or to the home around it."""
+        path = Path(name).expanduser()
+        inside = self._folder / path
+        return inside if inside.exists() else self._folder.parent / path
+
+    async def _from_agent(self) -> Sequence[asyncssh.SSHKeyPair]:
+        if self._agent_path is None:
+            return ()
+        try:
+            if self._agent is None:
+                self._agent = await asyncssh.connect_agent(self._agent_path)
+            return await self._agent.get_keys()
+        except (OSError, ValueError) as error:
+            self._agent = None
+            raise KeyFileError(
+                f"the ssh-agent does not answer: {error}", where=self._agent_path, remedy="Start it, or unset it"
+            ) from error
+
+    async def close(self) -> None:
+        """Hang up on the agent."""
+        if self._agent is not None:
+            self._agent.close()
+            await self._agent.wait_closed()
+            self._agent = None
+
+    async def _load(self, path: Path) -> asyncssh.SSHKey:
+        async with self._asking:
+            data = _private_text(path)
+            stamp = hash(data)
+            if path not in self._loaded or self._loaded[path][0] != stamp:
+                try:
+                    key: asyncssh.SSHKey | KeyFileError = await asyncio.to_thread(self._decrypt, path, data)
+                except KeyFileError as error:
+                    key = error
+                self._loaded[path] = (stamp, key)
+            known = self._loaded[path][1]
+            if isinstance(known, KeyFileError):
+                raise known
+            return known
+
+    def _decrypt(self, path: Path, data: bytes) -> asyncssh.SSHKey:
+        """Runs in a thread: key derivation takes 0.1 s and more, a person takes longer."""
+        try:
+            return asyncssh.import_private_key(data)
+        except asyncssh.KeyImportError as error:
+            if "assphrase" not in str(error):
+                raise KeyFileError("is not a private key we can read", where=str(path)) from error
+        if self._passphrase is None:
+            raise KeyFileError("is encrypted", where=str(path), remedy="Give a passphrase, or use an agent")
+        for _ in range(_TRIES):
+            answer = self._passphrase(path)
+            if answer is None:
+                raise KeyFileError("stays locked: no passphrase was given", where=str(path))
+            try:
+                return asyncssh.import_private_key(data, answer)
+            except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError):
+                continue
+        raise KeyFileError("stays locked: the passphrase is wrong", where=str(path))
+
+
+def _private_text(path: Path) -> bytes:
+    """The content of a file that must be ours alone, as ssh(1) demands of identity files."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise KeyFileError(f"can be read by others (mode {mode:04o})", where=str(path), remedy=f"chmod 600 {path}")
+        return path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"cannot be read: {error.strerror}", where=str(path)) from error

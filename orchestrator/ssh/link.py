@@ -1,0 +1,212 @@
+"""One SSH connection: its sessions, how many at once, and when it should no longer be used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import asyncssh
+
+from orchestrator.ssh.exchange import Channel, Exchange, NotStarted
+from orchestrator.ssh.execution import exit_code_of, first
+from orchestrator.ssh.failure import one_line
+from orchestrator.ssh.limits import Limits
+
+
+class _Session(asyncssh.SSHClientSession[bytes]):
+    """Passes what asyncssh says of one session on to its Exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.channel: asyncssh.SSHClientChannel[bytes] | None = None
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self.channel = chan
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        self._exchange.received("stderr" if datatype == asyncssh.EXTENDED_DATA_STDERR else "stdout", data)
+
+    def exit_status_received(self, status: int) -> None:
+        self._exchange.exited(status)
+
+    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:  # noqa: ARG002
+        self._exchange.exited(exit_code_of(signal), signal)
+
+    def pause_writing(self) -> None:
+        self._exchange.pause(True)
+
+    def resume_writing(self) -> None:
+        self._exchange.pause(False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._exchange.closed(_loss(str(exc)) if exc else "")
+
+
+class Link:
+    """An authenticated connection to a host, shared by up to `limits.channels` commands and any number of tunnels.
+
+    `spent` is set once it takes nothing new: when it was *retired*, to close after its last user, or when it is
+    `gone`, for the reason `loss`. `on_spent` is called at either.
+    """
+
+    def __init__(self, limits: Limits, tunnel: Link | None, on_spent: Callable[[], None]) -> None:
+        self.spent = asyncio.Event()
+        self.gone = False
+        self.loss = ""
+        self._tunnel = tunnel
+        self._on_spent = on_spent
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._gate = asyncio.Semaphore(limits.channels)
+        self._busy = 0
+        self._users = 0
+
+    # -- life
+
+    def attach(self, connection: asyncssh.SSHClientConnection) -> None:
+        """Take over a connection that has just been authenticated."""
+        self._connection = connection
+        if self._tunnel is not None:
+            self._tunnel.join()
+
+    def detach(self, error: Exception | None) -> None:
+        """The connection ended, for the reason `error` if any."""
+        if self.gone:
+            return
+        self.gone = True
+        self.loss = one_line(str(error)) if error else "connection closed"
+        if self._connection is not None and self._tunnel is not None:
+            self._tunnel.leave()
+        self.spent.set()
+        self._on_spent()
+
+    @property
+    def usable(self) -> bool:
+        """True while new commands may be started here."""
+        return self._connection is not None and not self.spent.is_set()
+
+    @property
+    def connection(self) -> asyncssh.SSHClientConnection:
+        """asyncssh's own connection, for tunnels through this host."""
+        assert self._connection is not None
+        return self._connection
+
+    def retire(self) -> None:
+        """Take nothing new; close as soon as nobody is left."""
+        if self.spent.is_set():
+            return
+        self.spent.set()
+        self._close_if_idle()
+        self._on_spent()
+
+    async def close(self) -> None:
+        """Close for good, whoever is on it; the caller bounds the wait."""
+        self.spent.set()
+        self.connection.close()
+        await self.connection.wait_closed()
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+        self.connection.abort()
+
+    # -- users
+
+    def join(self) -> None:
+        """One more user: the connection stays open until `leave`."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """One user less."""
+        self._users -= 1
+        self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self.spent.is_set() and self._users == 0 and self._connection is not None:
+            self._connection.close()
+
+    async def enter(self, stop: asyncio.Event | None, timeout: float) -> bool:
+        """Take the place of one command. False when `stop` was set, or none became free within `timeout` seconds."""
+        taking = asyncio.ensure_future(self._gate.acquire())
+        taken = asyncio.Event()
+        taking.add_done_callback(lambda _: taken.set())
+        entered = False
+        try:
+            await first(taken, stop, timeout=timeout)
+            entered = taking.done()
+        finally:
+            if entered:
+                self._busy += 1
+                self.join()
+            elif taking.done():  # we were cancelled in the moment it succeeded
+                self._gate.release()
+            else:
+                taking.cancel()
+        return entered
+
+    def exit(self, *, crowded: bool = False) -> bool:
+        """Give the place back; with `crowded` (the server has fewer sessions than we have places) it is taken out.
+
+        True if others hold places, so that waiting for one makes sense.
+        """
+        self._busy -= 1
+        if not (crowded and self._busy):
+            self._gate.release()
+        self.leave()
+        return self._busy > 0
+
+    # -- Spawner
+
+    async def spawn(self, line: str, exchange: Exchange) -> Channel:
+        """Start `line` (see Spawner). Once the request is out, a broken connection is the exchange's news."""
+        session = _Session(exchange)
+
+        def opened() -> _Session:
+            exchange.requested = True
+            return session
+
+        try:
+            await self.connection.create_session(
+                opened, line, encoding=None, request_pty=False, env=None, send_env=None, x11_forwarding=False
+            )
+        except (asyncssh.Error, OSError) as error:
+            lost = self.gone or self.connection.is_closed()
+            if exchange.requested and lost:
+                exchange.closed(_loss(self.loss))
+            elif exchange.requested:
+                raise NotStarted("the server refuses to run commands for this account", again=False) from error
+            else:
+                raise NotStarted(f"no new session: {one_line(str(error))}", again=True, crowded=not lost) from error
+        assert session.channel is not None
+        return cast(Channel, session.channel)
+
+    def spoil(self) -> None:
+        """See Spawner."""
+        self.retire()
+
+
+class Reserve:
+    """Starts the programs that stop other commands, on sessions beyond the link's places.
+
+    When the server allows fewer sessions than we thought, or the link broke, `reopen` gives another link to the host.
+    """
+
+    def __init__(self, link: Link, reopen: Callable[[], Awaitable[Link]]) -> None:
+        self._link = link
+        self._reopen = reopen
+
+    async def spawn(self, line: str, exchange: Exchange) -> Channel:
+        """See Spawner; raises NoConnection, too."""
+        try:
+            return await self._link.spawn(line, exchange)
+        except NotStarted:
+            self._link.retire()
+            other = await self._reopen()
+            return await other.spawn(line, exchange)
+
+    def spoil(self) -> None:
+        """See Spawner."""
+        self._link.retire()
+
+
+def _loss(reason: str) -> str:
+    return f"the connection was lost: {one_line(reason)}"

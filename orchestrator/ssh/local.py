@@ -1,0 +1,104 @@
+"""The control node itself as a host: the same commands and Results, without SSH."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import cast
+
+from orchestrator.inventory.model import Host
+from orchestrator.ssh.exchange import Channel, Exchange, NotStarted, OnOutput
+from orchestrator.ssh.execution import Execution, exit_code_of
+from orchestrator.ssh.limits import Limits
+from orchestrator.ssh.result import Command, Result, Status
+
+_FILES = {1: "stdout", 2: "stderr"}
+
+
+class _Process(asyncio.SubprocessProtocol):
+    """One local shell: passes what happens to its Exchange, and is its Channel."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._transport: asyncio.SubprocessTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._exchange.received(_FILES[fd], data)
+
+    def process_exited(self) -> None:
+        assert self._transport is not None
+        code = self._transport.get_returncode()
+        assert code is not None
+        if code < 0:
+            name = _signal_name(-code)
+            self._exchange.exited(exit_code_of(name), name)
+        else:
+            self._exchange.exited(code)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._exchange.closed()
+
+    def pause_writing(self) -> None:
+        self._exchange.pause(True)
+
+    def resume_writing(self) -> None:
+        self._exchange.pause(False)
+
+    def write(self, data: bytes) -> None:
+        """See Channel."""
+        self._stdin.write(data)
+
+    def write_eof(self) -> None:
+        """See Channel."""
+        self._stdin.close()
+
+    def close(self) -> None:
+        """See Channel; ends the shell if the sweep could not."""
+        assert self._transport is not None
+        self._transport.close()
+
+    @property
+    def _stdin(self) -> asyncio.WriteTransport:
+        assert self._transport is not None
+        stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+        if stdin is None or stdin.is_closing():
+            raise BrokenPipeError("standard input is closed")
+        return stdin
+
+
+class Here:
+    """Spawner for this machine."""
+
+    async def spawn(self, line: str, exchange: Exchange) -> Channel:
+        """Start `line` in /bin/sh, in a session of its own as sshd would."""
+        exchange.requested = True
+        try:
+            loop = asyncio.get_running_loop()
+            _, process = await loop.subprocess_exec(
+                lambda: _Process(exchange), "/bin/sh", "-c", line, start_new_session=True
+            )
+        except OSError as error:
+            exchange.requested = False
+            raise NotStarted(f"no new process: {error.strerror}", again=False) from error
+        return process
+
+    def spoil(self) -> None:
+        """Nothing to do: processes don't share anything."""
+
+
+async def run_here(
+    host: Host, command: Command, limits: Limits, stop: asyncio.Event | None, on_output: OnOutput | None
+) -> Result:
+    """Run `command` on this machine; see Pool.run."""
+    here = Here()
+    try:
+        return await Execution(host, command, here, here, limits).run(stop, on_output)
+    except NotStarted as error:
+        return Result(host.name, Status.UNREACHABLE, detail=error.detail)
+
+
+def _signal_name(number: int) -> str:
+    return signal.Signals(number).name.removeprefix("SIG")

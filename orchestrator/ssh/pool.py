@@ -1,0 +1,161 @@
+"""The one way to hosts: a connection each, opened when needed, shared by everything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+from orchestrator.inventory.model import Host
+from orchestrator.ssh.connection import Connection
+from orchestrator.ssh.dial import Dialer
+from orchestrator.ssh.exchange import OnOutput
+from orchestrator.ssh.failure import NoConnection
+from orchestrator.ssh.keys import Keys
+from orchestrator.ssh.limits import Limits
+from orchestrator.ssh.link import Link
+from orchestrator.ssh.local import run_here
+from orchestrator.ssh.remote import unfit
+from orchestrator.ssh.result import Command, Result, Status
+from orchestrator.ssh.state import HostState, Phase
+from orchestrator.ssh.trust import HostKey, Trust
+
+OnState = Callable[[Host, HostState], None]
+
+
+class Pool:
+    """Runs commands on hosts over shared connections.
+
+    An async context manager; leaving it closes all connections side by side, within `limits.close_timeout` seconds.
+
+    >>> async with Pool(trust=Trust(home / "keys/known_hosts"), keys=Keys(home / "keys")) as pool:  # doctest: +SKIP
+    ...     result = await pool.run(host, Command("uptime"))
+    """
+
+    def __init__(self, *, trust: Trust, keys: Keys, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._trust = trust
+        self._keys = keys
+        self._dialer = Dialer(trust, keys, self._limits)
+        self._connections: dict[Host, Connection] = {}
+        self._callbacks: list[OnState] = []
+        self._here = HostState.now(Phase.UP)
+        self._down = HostState.now(Phase.DOWN)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def run(
+        self,
+        host: Host,
+        command: Command,
+        *,
+        stop: asyncio.Event | None = None,
+        on_output: OnOutput | None = None,
+    ) -> Result:
+        """Run `command` on `host` to its end, its deadline, or until `stop` is set.
+
+        Whatever happens to the host or on the way is a Result; exceptions are for misuse: UsageError for a script
+        with NUL bytes, and what `on_output` raised, after the command was stopped. `on_output` gets each
+        piece of output at once: ``"stdout"`` or ``"stderr"`` and the bytes, all of them, whatever `command.limit`
+        says. Cancelling the task stops the remote process first, within `limits.kill_timeout` seconds.
+
+        Connecting is bounded by `limits.connect_timeout` an attempt, the command by its own timeout, which starts
+        when it is sent.
+        """
+        problem = unfit(host, command)
+        if problem is not None:
+            return Result(host.name, Status.FAILED, detail=problem)
+        if host.local:
+            return await run_here(host, command, self._limits, stop, on_output)
+        return await self._connection(host).run(command, stop, on_output)
+
+    async def scan(self, host: Host) -> HostKey:
+        """The host key that `host` shows now, reached the way commands reach it. Raises NoConnection."""
+        tunnel = await self._tunnel(host)
+        try:
+            return await self._dialer.scan(host, tunnel)
+        finally:
+            if tunnel is not None:
+                tunnel.leave()
+
+    def state(self, host: Host) -> HostState:
+        """How the connection to `host` stands."""
+        if host.local:
+            return self._here
+        connection = self._connections.get(host)
+        return connection.state if connection else self._down
+
+    def keep(self, hosts: Iterable[Host]) -> None:
+        """From now on keep exactly `hosts` connected in the background; others are closed when their work is done."""
+        wanted = {host for host in hosts if not host.local}
+        for host in wanted:
+            self._connection(host).keep(True)
+        needed = wanted | {jump for host in wanted for jump in _jumps(host)}
+        for host in [host for host in self._connections if host not in wanted]:
+            if host in needed:
+                self._connections[host].keep(False)
+            else:
+                self._connections.pop(host).retire()
+
+    async def retry(self, host: Host) -> None:
+        """A person acted on whatever parked `host`: try again, now, and ask for passphrases again."""
+        self._keys.ask_again()
+        for one in (*_jumps(host), host):
+            if one in self._connections:
+                self._connections[one].retry()
+
+    def subscribe(self, callback: OnState) -> None:
+        """Call `callback` at every change of a host's state, in the event loop."""
+        self._callbacks.append(callback)
+
+    async def close(self) -> None:
+        """Close all connections side by side."""
+        connections = list(self._connections.values())
+        self._connections.clear()
+        await asyncio.gather(*(connection.close() for connection in connections))
+        await self._keys.close()
+
+    def _connection(self, host: Host) -> Connection:
+        connection = self._connections.get(host)
+        if connection is None:
+            connection = Connection(host, self._dial, self._trust.lookup, self._limits, self._changed)
+            self._connections[host] = connection
+        return connection
+
+    async def _dial(self, host: Host, on_spent: Callable[[], None]) -> Link:
+        tunnel = await self._tunnel(host)
+        try:
+            return await self._dialer.dial(host, tunnel, on_spent)
+        finally:
+            if tunnel is not None:
+                tunnel.leave()
+
+    async def _tunnel(self, host: Host) -> Link | None:
+        """The shared link to the jump host of `host`, held open for us until `leave`."""
+        if host.jump is None:
+            return None
+        try:
+            tunnel = await self._connection(host.jump).open()
+        except NoConnection as error:
+            detail = f"jump host {host.jump.name}: {error.detail}"
+            raise NoConnection(host.name, Status.UNREACHABLE, detail) from error
+        tunnel.join()
+        return tunnel
+
+    def _changed(self, host: Host, state: HostState) -> None:
+        for callback in self._callbacks:
+            callback(host, state)
+
+
+def _jumps(host: Host) -> Iterable[Host]:
+    """The jump hosts on the way to `host`."""
+    while host.jump is not None:
+        host = host.jump
+        yield host

@@ -1,0 +1,135 @@
+"""The text that is sent to a host: how a command is wrapped, started, bounded and stopped there.
+
+The line handed to sshd goes through the account's login shell, whichever that is, so it is made of words that sh,
+bash, zsh, fish and csh read alike: single quotes around text without quotes, backslashes, newlines or ``!``. The
+script itself travels on standard input, in front of the command's own input: no length limit (Linux allows 128 KiB
+an argument, execve(2)), no quoting, and nothing of it in ``ps``.
+
+The wrapper first announces itself on standard error with a random token and the id of its process group. That
+proves that the command started, and tells what to kill when it has to be stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+from dataclasses import dataclass, field
+
+from orchestrator.errors import UsageError
+from orchestrator.inventory.model import Become, Host
+from orchestrator.ssh.result import Command
+
+# The deadline is ours to enforce; the host's own `timeout` only catches the case that we can no longer reach it.
+# KILL at once, because GNU timeout then takes the whole process group and every busybox knows the option.
+_BACKSTOP_DELAY = 3
+
+# $1 is the text of _LOAD. A process that leads no group (sudo's child) gets a session of its own by setsid(1), which
+# keeps the process id as the caller is no group leader; group 0 says that nothing could be arranged.
+_WRAPPER = (
+    "b=$1; s=; g=$$; r=; {{ read -r s </proc/$$/stat; }} 2>/dev/null; set -- ${{s##*) }}; "
+    "case $s,$3 in ,*|*,$$) ;; *) if command -v setsid >/dev/null 2>&1; then r=setsid; else g=0; fi;; esac; "
+    'if command -v timeout >/dev/null 2>&1; then r="$r timeout -s KILL {backstop}"; fi; '
+    'echo "{token} $g" >&2; exec $r /bin/sh -c "$b" sh'
+)
+
+# Reads exactly the script and not a byte more, and runs it only when its end, the token, arrived: half a script
+# from a broken connection could mean anything. GNU and busybox dd know fullblock; others refuse it before reading.
+_LOAD = (
+    "s=$(dd iflag=fullblock bs={size} count=1 2>/dev/null || dd bs=1 count={size} 2>/dev/null); "
+    'case $s in *{token}) ;; *) echo "the script arrived incomplete" >&2; exit 255;; esac; '
+    'set -- "${{s%{token}}}"; unset s; eval "set --; $1"'
+)
+
+# A comm in /proc/PID/stat may hold anything, newlines too: fields count from the last ") " of the last line (proc(5)).
+_SWEEP = """
+group={group}
+seen() {{
+    pids=
+    for stat in /proc/[0-9]*/stat; do
+        last=
+        {{ while read -r line; do last=$line; done <"$stat"; }} 2>/dev/null
+        set -- ${{last##*) }}
+        case $1 in Z|X|'') continue ;; esac
+        if [ "$3" = $group ] || [ "$4" = $group ]; then
+            pid=${{stat#/proc/}}
+            pids="$pids ${{pid%/stat}}"
+        fi
+    done
+    [ -n "$pids" ]
+}}
+[ -r /proc/self/stat ] || {{ echo blind; exit 0; }}
+tenths=0
+while seen; do
+    if [ $tenths -eq 0 ]; then
+        kill -TERM $pids; kill -CONT $pids
+    elif [ $tenths -ge 30 ]; then
+        echo left $pids; exit 0
+    elif [ $tenths -ge 10 ]; then
+        kill -KILL $pids
+    fi 2>/dev/null
+    if sleep 0.1 2>/dev/null; then tenths=$((tenths + 1)); else sleep 1; tenths=$((tenths + 10)); fi
+done
+echo gone
+"""
+
+_ACCOUNT = re.compile(r"#?[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One command as it goes to a host.
+
+    `line` is what the login shell gets, `stdin` the bytes to feed; `token` marks the announcement, ``token?`` the
+    question for `password`.
+    """
+
+    line: str
+    stdin: bytes = field(repr=False)
+    token: str
+    password: bytes | None = field(default=None, repr=False)
+
+
+def become_of(host: Host, command: Command) -> Become | None:
+    """Whom `command` runs as on `host`, or None for the login user."""
+    return host.become or (Become() if command.become else None)
+
+
+def unfit(host: Host, command: Command) -> str | None:
+    """Why `command` cannot even be asked of `host`, in one line, or None when it can."""
+    become = become_of(host, command)
+    if become is None:
+        return None
+    if become.method != "sudo":
+        return f"never started: become method {become.method!r} is not supported, only sudo"
+    if not _ACCOUNT.fullmatch(become.user):
+        return f"never started: {become.user!r} is no account name"
+    if become.password is not None and "\n" in become.password:
+        return "never started: the become password holds a line break"
+    return None
+
+
+def program(host: Host, command: Command) -> Program:
+    """Wrap `command` for `host`. Raises UsageError for a script with a NUL byte: no shell can hold one."""
+    if "\0" in command.script:
+        raise UsageError("the script holds a NUL byte", where=f"host {host.name}")
+    token = secrets.token_hex(16)
+    script = command.script.encode("utf-8", "surrogateescape") + token.encode()
+    load = _LOAD.format(size=len(script), token=token)
+    wrapper = _WRAPPER.format(token=token, backstop=math.ceil(command.timeout) + _BACKSTOP_DELAY)
+    shell = f"/bin/sh -c '{wrapper}' sh '{load}'"
+    become = become_of(host, command)
+    if become is None:
+        return Program(f"exec {shell}", script + command.stdin, token)
+    if become.password is None:
+        return Program(f"exec sudo -n -H -u '{become.user}' -- {shell}", script + command.stdin, token)
+    sudo = f"exec sudo -S -p '{token}?' -H -u '{become.user}' --"
+    return Program(f"{sudo} {shell}", script + command.stdin, token, become.password.encode())
+
+
+def sweep(group: int, command: Command, timeout: float) -> Command:
+    """The command that ends everything in process group or session `group`: TERM, after a second KILL.
+
+    It runs as the same user as `command` and prints ``gone``, ``left PID...`` or ``blind`` (no /proc to look at).
+    """
+    return Command(_SWEEP.format(group=group), timeout=timeout, become=command.become)

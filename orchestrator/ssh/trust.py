@@ -1,0 +1,152 @@
+"""Which host keys we trust: the home's known_hosts file, in OpenSSH's own format (sshd(8), SSH_KNOWN_HOSTS)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+
+from orchestrator.errors import KeyFileError
+from orchestrator.inventory.model import Host
+
+DEFAULT_PORT = 22
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """A host key: `algorithm` (``ssh-ed25519``), `fingerprint` as ssh-keygen has it, `line` as in a .pub file."""
+
+    algorithm: str
+    fingerprint: str
+    line: str
+
+    @classmethod
+    def of(cls, key: asyncssh.SSHKey) -> HostKey:
+        """From asyncssh's key object."""
+        algorithm, data = key.export_public_key("openssh").decode().split()[:2]
+        return cls(algorithm, key.get_fingerprint("sha256"), f"{algorithm} {data}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What known_hosts says of one host: keys, certificate authorities, revoked keys."""
+
+    keys: tuple[HostKey, ...] = ()
+    authorities: tuple[HostKey, ...] = ()
+    revoked: tuple[HostKey, ...] = ()
+    match: object = field(default=None, compare=False, repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.keys or self.authorities)
+
+
+def known_name(host: Host) -> str:
+    """How `host` is called in known_hosts: ``address``, or ``[address]:port`` for another port than 22."""
+    return host.address if host.port == DEFAULT_PORT else f"[{host.address}]:{host.port}"
+
+
+class Trust:
+    """The file at `path`, parsed once and read again when it changed on disk. A missing file trusts nobody."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, ...] = ()
+        self._known = asyncssh.SSHKnownHosts()
+
+    def lookup(self, host: Host) -> Pins:
+        """The pins of exactly this address and port. Raises KeyFileError with the line that cannot be read.
+
+        OpenSSH falls back from ``[address]:port`` to a bare ``address``; we don't: another port is another server, and
+        its key being different must not look like an attack.
+        """
+        self._refresh()
+        match = self._known.match(known_name(host), "", None)
+        keys, authorities, revoked = (tuple(HostKey.of(key) for key in part) for part in match[:3])
+        return Pins(keys, authorities, revoked, match)
+
+    def pin(self, host: Host, key: HostKey) -> None:
+        """Trust `key` for `host` from now on, next to what is there already; on disk when this returns."""
+        text = self._read()
+        if text and not text.endswith("\n"):
+            text += "\n"
+        self._write(f"{text}{known_name(host)} {key.line}\n")
+
+    def forget(self, host: Host) -> int:
+        """Remove the keys of `host`, hashed lines too; returns how many lines held some.
+
+        Patterns, authorities and revocations stay: they speak of more than this host.
+        """
+        name = known_name(host)
+        kept, dropped = [], 0
+        for line in self._read().splitlines(keepends=True):
+            left = _without(line, name)
+            dropped += left != line
+            kept.append(left)
+        if dropped:
+            self._write("".join(kept))
+        return dropped
+
+    def _read(self) -> str:
+        try:
+            return self._path.read_text("utf-8", "surrogateescape")
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise KeyFileError(f"cannot be read: {error.strerror}", where=str(self._path)) from error
+
+    def _write(self, text: str) -> None:
+        """Replace the file in one step: a crash leaves the old file or the new one, never half of either."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")  # made 0600
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self._path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._stamp = ()
+
+    def _refresh(self) -> None:
+        try:
+            status = self._path.stat()
+            stamp: tuple[int, ...] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except FileNotFoundError:
+            stamp = (0,)
+        if stamp == self._stamp:
+            return
+        known = asyncssh.SSHKnownHosts()
+        for number, line in enumerate(self._read().splitlines(), 1):
+            try:
+                known.load(line)
+            except ValueError as error:
+                raise KeyFileError(
+                    "not a known_hosts line", where=f"{self._path}:{number}", remedy="Mend or remove the line"
+                ) from error
+        self._known, self._stamp = known, stamp
+
+
+def _without(line: str, name: str) -> str:
+    """`line` without the key entry for `name`; unchanged if it is about something else."""
+    fields = line.split(None, 1)
+    if len(fields) < 2 or fields[0].startswith(("#", "@")):
+        return line
+    names = fields[0]
+    if names.startswith("|"):
+        matched: Sequence[object] = asyncssh.SSHKnownHosts(line).match(name, "", None)[0]
+        return "" if matched else line
+    left = [other for other in names.split(",") if other != name]
+    if len(left) == len(names.split(",")):
+        return line
+    return f"{','.join(left)} {fields[1]}" if left else ""
