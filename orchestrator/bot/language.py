@@ -62,6 +62,15 @@ class Locale:
             return _("{n} h").format(n=int(seconds // 3600))
         return _("{n} d").format(n=int(seconds // 86400))
 
+    def took(self, seconds: float) -> str:
+        """How long something took: ``0.4 s``, ``12 s``, ``2 min 5 s``."""
+        _ = self.gettext
+        if seconds < 9.95:
+            return _("{n} s").format(n=f"{seconds:.1f}")
+        if seconds < 60:
+            return _("{n} s").format(n=round(seconds))
+        return _("{min} min {s} s").format(min=int(seconds // 60), s=int(seconds % 60))
+
 
 class Catalogues:
     """All languages, read once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,13 +15,19 @@ from orchestrator.control import Actor
 KEPT = 100  # documents; each was short enough to be shown in a message
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Run:
-    """Work in progress: setting `stop` ends it, on the hosts too."""
+    """Work in progress: setting `stop` ends it, on the hosts too; `on_stop` is told when that happens."""
 
     id: str
     actor_id: str
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    on_stop: Callable[[], None] = lambda: None
+
+    def end(self) -> None:
+        """Ask for the end."""
+        self.stop.set()
+        self.on_stop()
 
 
 class Runs:
@@ -46,14 +52,14 @@ class Runs:
         run = self._runs.get(run_id)
         if run is None:
             return False
-        run.stop.set()
+        run.end()
         return True
 
     def stop_all(self, actor_id: str) -> int:
         """Stop everything of an actor that was not stopped yet; returns how many."""
         going = [run for run in self._runs.values() if run.actor_id == actor_id and not run.stop.is_set()]
         for run in going:
-            run.stop.set()
+            run.end()
         return len(going)
 
     def keep(self, run_id: str, document: Document) -> None:

@@ -99,18 +99,17 @@ def cut(text: str, columns: int) -> str:
     return "".join(kept) + "…"
 
 
+def take(text: str, limit: int) -> str:
+    """The beginning of `text` that fits in `limit` UTF-16 units."""
+    end = min(len(text), max(0, limit))
+    while units(text[:end]) > limit:
+        end -= max(1, (units(text[:end]) - limit) // 2)
+    return text[:end]
+
+
 def cut_units(text: str, limit: int) -> str:
     """At most `limit` UTF-16 units, an ellipsis in place of what was cut off the end."""
-    if units(text) <= limit:
-        return text
-    kept: list[str] = []
-    left = limit - 1
-    for char in text:
-        left -= 2 if ord(char) > 0xFFFF else 1
-        if left < 0:
-            break
-        kept.append(char)
-    return "".join(kept) + "…" if limit > 0 else ""
+    return text if units(text) <= limit else take(text, limit - 1) + "…"
 
 
 def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), gap: str = " ") -> list[str]:

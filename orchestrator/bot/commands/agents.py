@@ -1,0 +1,111 @@
+"""``/agents``: every host, how it is and since when."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from orchestrator.bot.conversation import Request
+from orchestrator.bot.language import Catalogues
+from orchestrator.bot.live import Live, show
+from orchestrator.bot.message import Message
+from orchestrator.bot.render import hosts as render
+from orchestrator.control import Door, ShowHosts
+from orchestrator.fleet import Fleet, VitalsAnswer
+from orchestrator.inventory import Host, HostSet, Inventory
+from orchestrator.ssh.result import Status
+from orchestrator.ssh.state import HostState
+
+WAIT_S = 12.0  # just above the 10 s that a connect may take, so that its reason is still heard
+FRESH_S = 60.0  # turning a page asks nobody again within this time
+
+
+class Agents:
+    """Lists hosts. `state` gives a host's connection; `monotonic` seconds of a clock that never jumps."""
+
+    def __init__(
+        self,
+        inventory: Callable[[], Inventory],
+        state: Callable[[Host], HostState],
+        fleet: Fleet,
+        door: Door,
+        catalogues: Catalogues,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: float = WAIT_S,
+    ) -> None:
+        self._inventory = inventory
+        self._state = state
+        self._fleet = fleet
+        self._door = door
+        self._catalogues = catalogues
+        self._monotonic = monotonic
+        self._wait = wait
+        self._answers: dict[str, VitalsAnswer] = {}
+        self._asked_at = float("-inf")
+        self._asked = datetime.now(UTC)
+
+    async def agents(self, request: Request) -> None:
+        """``/agents``: what is known at once, then numbers as hosts answer."""
+        await self._ask(request)
+
+    async def refresh(self, request: Request) -> None:
+        """[↻]: in place."""
+        await self._ask(request)
+
+    async def show(self, request: Request) -> None:
+        """Another page, or [Problems only]: from the last answers, unless they are old."""
+        hosts = self._hosts()
+        if self._monotonic() - self._asked_at > FRESH_S or any(host.name not in self._answers for host in hosts):
+            await self._ask(request)
+            return
+        await show(request.chat, self._draw(request, hosts, self._answers, complete=True), request.message_id)
+
+    def _hosts(self) -> HostSet:
+        inventory = self._inventory()
+        return HostSet([inventory.server]) | inventory.hosts
+
+    async def _ask(self, request: Request) -> None:
+        hosts = self._hosts()
+        answers: dict[str, VitalsAnswer] = {}
+        async with self._door.open(request.actor, ShowHosts(hosts)) as passage:
+            live = Live(
+                request.chat,
+                lambda: self._draw(request, hosts, answers, complete=False),
+                message_id=request.message_id,
+            )
+            async with live:
+                asking = asyncio.create_task(self._collect(hosts, answers, live))
+                try:
+                    await asyncio.wait({asking}, timeout=self._wait)
+                finally:
+                    asking.cancel()
+            for host in hosts:
+                late = VitalsAnswer(host.name, Status.CANCELLED, detail=f"no answer within {self._wait:g} s")
+                answers.setdefault(host.name, late)
+            self._answers, self._asked_at, self._asked = dict(answers), self._monotonic(), datetime.now(UTC)
+            await show(request.chat, self._draw(request, hosts, answers, complete=True), live.message_id)
+            passage.record({"status": "done"})
+            await asyncio.wait({asking})
+            if not asking.cancelled():
+                asking.result()
+
+    async def _collect(self, hosts: HostSet, answers: dict[str, VitalsAnswer], live: Live) -> None:
+        async with aclosing(self._fleet.vitals(hosts)) as stream:
+            async for answer in stream:
+                answers[answer.host] = answer
+                live.changed()
+
+    def _draw(self, request: Request, hosts: HostSet, answers: dict[str, VitalsAnswer], *, complete: bool) -> Message:
+        args = request.args or {}
+        return render.hosts(
+            [render.HostView(host.name, self._state(host), answers.get(host.name)) for host in hosts],
+            self._catalogues.locale(request.language),
+            page=int(args.get("page", "0")),
+            only=bool(args.get("only")),
+            complete=complete,
+            now=self._asked if complete else datetime.now(UTC),
+        )

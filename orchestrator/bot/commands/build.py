@@ -1,0 +1,62 @@
+"""All commands and taps of the chat, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.bot.commands import closing, execution, ports
+from orchestrator.bot.commands.agents import Agents
+from orchestrator.bot.commands.closing import Closing
+from orchestrator.bot.commands.execution import Executor
+from orchestrator.bot.commands.general import General
+from orchestrator.bot.commands.ports import Ports
+from orchestrator.bot.commands.services import Services
+from orchestrator.bot.commands.status import OwnStatus
+from orchestrator.bot.language import N_
+from orchestrator.bot.router import CommandSpec, Handler, Router
+
+
+def build_router(services: Services) -> Router:
+    """The router of both faces, Telegram and the terminal."""
+    commands: list[CommandSpec] = []
+    general = General(services.inventory, services.preferences, services.catalogues, lambda: commands)
+    status = OwnStatus(services.self_report, services.catalogues)
+    agents = Agents(services.inventory, services.state, services.fleet, services.door, services.catalogues)
+    executor = Executor(services.inventory, services.fleet, services.door, services.runs, services.catalogues)
+    port_list = Ports(services.inventory, services.fleet, services.door, services.catalogues)
+    closer = Closing(services.inventory, services.fleet, services.door, services.catalogues)
+
+    def command(name: str, description: str, handler: Handler, usage: str = "", *, reads_only: bool = True) -> None:
+        commands.append(CommandSpec(name, description, usage, handler, reads_only))
+
+    command("agents", N_("All hosts: state, CPU, memory, disk"), agents.agents)
+    command("op_exec", N_("Run a command"), executor.op_exec, execution.EXEC_USAGE, reads_only=False)
+    command(
+        "broadcast", N_("Run a command on all hosts"), executor.broadcast, execution.BROADCAST_USAGE, reads_only=False
+    )
+    command("op_port", N_("Listening ports and their owners"), port_list.op_port, ports.USAGE)
+    command("op_stop", N_("Close a port"), closer.op_stop, closing.USAGE, reads_only=False)
+    command("status", N_("How the orchestrator itself is"), status.status)
+    command("language", N_("Choose the language"), general.language)
+    command("id", N_("Your numbers for the settings"), general.id)
+    command("start", N_("Greeting and keyboard"), general.start)
+    command("help", N_("All I can do"), general.help)
+    # Telegram's menu takes lower case only; typed, it is understood as /more_info_GitHub, too.
+    command("more_info_github", N_("The project's page"), general.project)
+    taps: Mapping[str, Handler] = {
+        "agents.show": agents.show,
+        "agents.refresh": agents.refresh,
+        "exec.run": executor.run,
+        "exec.refuse": executor.refuse,
+        "exec.again": executor.again,
+        "exec.file": executor.as_file,
+        "run.stop": executor.stop,
+        "ports.show": port_list.show,
+        "close.ask": closer.ask,
+        "close.do": closer.close,
+        "close.unit": closer.stop_unit,
+        "close.keep": closer.keep,
+        "status.show": status.status,
+        "language.set": general.set_language,
+    }
+    return Router(commands, taps, services.buttons, services.catalogues)

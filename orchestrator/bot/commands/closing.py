@@ -1,0 +1,127 @@
+"""``/op_stop``: free a port. Who would be ended is named, then it is asked, then all is looked at again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from orchestrator.bot.conversation import Request
+from orchestrator.bot.language import N_, Catalogues
+from orchestrator.bot.live import show
+from orchestrator.bot.message import Message
+from orchestrator.bot.render import closing as render
+from orchestrator.bot.render.closing_choices import name
+from orchestrator.bot.render.picker import pick_host
+from orchestrator.control import ClosePort, Door, ListPorts, Passage, StopUnit
+from orchestrator.errors import UsageError
+from orchestrator.fleet import CloseOutcome, CloseState, Fleet, Inspection, Protocol
+from orchestrator.inventory import Host, HostSet, Inventory
+from orchestrator.ssh.result import Status
+
+USAGE = N_("<agent> <port>[/udp]")
+PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp))?", re.IGNORECASE | re.ASCII)
+PROTOCOLS: dict[str, Protocol] = {"tcp": "tcp", "udp": "udp"}
+
+
+class Closing:
+    """Closes ports for the chat."""
+
+    def __init__(self, inventory: Callable[[], Inventory], fleet: Fleet, door: Door, catalogues: Catalogues) -> None:
+        self._inventory = inventory
+        self._fleet = fleet
+        self._door = door
+        self._catalogues = catalogues
+
+    async def op_stop(self, request: Request) -> None:
+        """``/op_stop <agent> <port>[/udp]``; without a host or a port, its ports are shown to choose from."""
+        locale = self._catalogues.locale(request.language)
+        _ = locale.gettext
+        inventory, words = self._inventory(), request.text.split()
+        usage = f"/op_stop {_(USAGE)}"
+        if len(words) < 2:
+            everywhere = HostSet([inventory.server]) | inventory.hosts
+            hosts = inventory.select(words[0]) if words else everywhere
+            await request.chat.send(pick_host(hosts, "ports.show", usage, locale))
+            return
+        hosts, port = inventory.select(words[0]), PORT.fullmatch(words[1])
+        if len(words) > 2 or port is None or not 0 < int(port[1]) < 65536:
+            what = _("{text} is not a port").format(text=" ".join(words[1:]))
+            raise UsageError(what, remedy=_("Type it like this: {usage}").format(usage=usage))
+        if len(hosts) > 1:
+            what = _("{pattern} means {n} hosts").format(pattern=words[0], n=len(hosts))
+            raise UsageError(what, remedy=_("A port is closed on one host at a time."))
+        protocol = PROTOCOLS[port[2].lower()] if port[2] else None
+        await self._ask(request, hosts[0], int(port[1]), protocol)
+
+    async def ask(self, request: Request) -> None:
+        """[✖ 8080] in a list of ports: the question comes as a new message, the list stays."""
+        host, port, protocol = self._meant(request)
+        await self._ask(request, host, port, protocol)
+
+    async def close(self, request: Request) -> None:
+        """[Close it]: only if what holds the port is exactly what was named."""
+        host, port, protocol = self._meant(request)
+        locale = self._catalogues.locale(request.language)
+        await show(request.chat, render.working(name(protocol, port), host.name, locale), request.message_id)
+        async with self._door.open(request.actor, ClosePort(host, port, protocol), confirmed=True) as passage:
+            inspection = await self._fleet.inspect(host, port, protocol)
+            named = set((request.args or {})["targets"].split(" "))
+            if inspection.status is Status.OK and {target.argument for target in inspection.targets} == named:
+                outcome = await self._fleet.close(host, inspection.targets)
+            else:
+                outcome = _not_what_was_named(inspection)
+            await self._tell(request, passage, outcome, inspection, protocol)
+
+    async def stop_unit(self, request: Request) -> None:
+        """[Stop nginx.service]."""
+        host, port, protocol = self._meant(request)
+        unit = (request.args or {})["unit"]
+        locale = self._catalogues.locale(request.language)
+        await show(request.chat, render.working(name(protocol, port), host.name, locale), request.message_id)
+        async with self._door.open(request.actor, StopUnit(host, unit, port, protocol), confirmed=True) as passage:
+            outcome = await self._fleet.stop_unit(host, unit, port, protocol)
+            await self._tell(request, passage, outcome, Inspection(host.name, Status.OK, port), protocol)
+
+    async def keep(self, request: Request) -> None:
+        """[Keep]."""
+        host, port, protocol = self._meant(request)
+        locale = self._catalogues.locale(request.language)
+        await show(request.chat, render.kept(name(protocol, port), host.name, locale), request.message_id)
+
+    def _meant(self, request: Request) -> tuple[Host, int, Protocol]:
+        """What a button is about; UnknownHost when the host has left the inventory since."""
+        args = request.args or {}
+        return self._inventory().host(args["host"]), int(args["port"]), PROTOCOLS[args["protocol"]]
+
+    async def _tell(
+        self, request: Request, passage: Passage, outcome: CloseOutcome, inspection: Inspection, protocol: Protocol
+    ) -> None:
+        passage.record({"status": outcome.state.value, "detail": outcome.detail})
+        locale = self._catalogues.locale(request.language)
+        await show(request.chat, render.outcome(outcome, inspection, protocol, locale), request.message_id)
+
+    async def _ask(self, request: Request, host: Host, port: int, protocol: Protocol | None) -> None:
+        async with self._door.open(request.actor, ListPorts(HostSet([host]))) as passage:
+            inspection = await self._fleet.inspect(host, port, protocol)
+            passage.record({"status": inspection.status.value})
+        await request.chat.send(self._question(inspection, request))
+
+    def _question(self, inspection: Inspection, request: Request) -> Message:
+        locale = self._catalogues.locale(request.language)
+        if len({each.protocol for each in inspection.ports}) > 1:
+            return render.which(inspection, locale)
+        if not inspection.targets or any(target.protected for target in inspection.targets):
+            return render.cannot(inspection, locale)
+        return render.question(inspection, inspection.targets, locale)
+
+
+def _not_what_was_named(inspection: Inspection) -> CloseOutcome:
+    if inspection.status is not Status.OK:
+        return CloseOutcome(inspection.host, CloseState.NOT_DONE, inspection.detail)
+    free = "" if inspection.ports else "; the port is free already"
+    return CloseOutcome(
+        inspection.host,
+        CloseState.CHANGED,
+        f"what held the port is no longer what was shown{free}",
+        now=inspection.ports,
+    )

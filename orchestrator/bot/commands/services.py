@@ -1,0 +1,30 @@
+"""The parts that the commands are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from orchestrator.bot.language import Catalogues
+from orchestrator.bot.render.health import SelfReport
+from orchestrator.bot.runs import Runs
+from orchestrator.control import Door
+from orchestrator.fleet import Fleet
+from orchestrator.inventory import Host, Inventory
+from orchestrator.ssh.state import HostState
+from orchestrator.store import Buttons, Preferences
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What `build_router` needs. `inventory` gives the inventory as it stands, `state` a host's connection."""
+
+    inventory: Callable[[], Inventory]
+    state: Callable[[Host], HostState]
+    fleet: Fleet
+    door: Door
+    buttons: Buttons
+    preferences: Preferences
+    catalogues: Catalogues
+    runs: Runs
+    self_report: Callable[[], Awaitable[SelfReport]]

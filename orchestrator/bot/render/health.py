@@ -1,0 +1,78 @@
+"""How the orchestrator itself is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.bot.language import N_, Locale
+from orchestrator.bot.message import Button, Message
+from orchestrator.bot.render.markup import bold, esc, lines, pre, table
+from orchestrator.bot.render.outcome import size
+from orchestrator.ssh.state import Phase
+
+POLL_LATE_S = 120.0  # a long poll ends after some 30 s even when nothing happens
+
+PHASES: Mapping[Phase, str] = {
+    Phase.UP: N_("up"),
+    Phase.CONNECTING: N_("connecting"),
+    Phase.BACKOFF: N_("waiting to retry"),
+    Phase.PARKED: N_("parked"),
+    Phase.DOWN: N_("not connected"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SelfReport:
+    """How the orchestrator itself is.
+
+    `connections` counts hosts by the phase of their connection; `memory` is resident bytes, None where unknown;
+    `last_poll` is when Telegram last answered, None when it never did (`telegram` is False: not in use).
+    `database` is its size in bytes, `trouble` why it cannot be used, empty when it can. `unfinished` is how many
+    requests an earlier process left without an outcome.
+    """
+
+    version: str
+    started_at: datetime
+    memory: int | None
+    connections: Mapping[Phase, int]
+    telegram: bool
+    last_poll: datetime | None
+    database: int
+    trouble: str
+    unfinished: int
+
+
+def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
+    """One line each; the first says whether anything needs a look."""
+    _ = locale.gettext
+    poll = (now - report.last_poll).total_seconds() if report.last_poll else None
+    deaf = report.telegram and (poll is None or poll > POLL_LATE_S)
+    worries = [
+        _("Telegram does not answer.") if deaf else "",
+        _("The database: {trouble}").format(trouble=report.trouble) if report.trouble else "",
+        locale.ngettext(
+            "{n} earlier request has no known outcome.",
+            "{n} earlier requests have no known outcome.",
+            report.unfinished,
+        ).format(n=report.unfinished)
+        if report.unfinished
+        else "",
+    ]
+    rows = [
+        (_("version"), report.version),
+        (_("running for"), locale.ago((now - report.started_at).total_seconds())),
+        (_("memory"), size(report.memory) if report.memory is not None else "–"),
+        (_("database"), size(report.database)),
+    ]
+    if report.telegram:
+        ago = _("{time} ago").format(time=locale.ago(poll)) if poll is not None else _("never")
+        rows.append((_("Telegram heard"), ago))
+    rows += [(_(PHASES[phase]), str(count)) for phase, count in report.connections.items() if count]
+    head = "🩺 " + (_("Something needs a look") if any(worries) else _("I am well"))
+    notes = [esc(f"⚠ {worry}") for worry in worries if worry]
+    tail = esc(_("as of {time}").format(time=locale.clock(now)))
+    return Message(
+        lines((bold(head), *notes, pre("\n".join(table(rows, gap="  "))), tail)), ((Button("↻", "status.show"),),)
+    )

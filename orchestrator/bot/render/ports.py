@@ -1,0 +1,183 @@
+"""Listening ports with their owners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from orchestrator.bot.language import Locale
+from orchestrator.bot.message import TEXT_LIMIT, Button, Document, Message
+from orchestrator.bot.phrases import translate
+from orchestrator.bot.render.markup import COLUMNS, Html, bold, cut, esc, length, lines, pre, table, width
+from orchestrator.bot.render.outcome import MARKS, WORDS
+from orchestrator.fleet import Ownership, Port, PortsAnswer, Process
+from orchestrator.ssh.result import Status
+
+PAGE = 16  # ports: their lines and close buttons are one screen of a phone
+ROW = 4  # buttons side by side
+BUTTONS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What a person calls a port: the sockets of one protocol and number with the same owner."""
+
+    protocol: str
+    port: int
+    addresses: tuple[str, ...]
+    ownership: Ownership
+    processes: tuple[Process, ...]
+    user: str
+
+
+def listening(ports: Sequence[Port]) -> list[Listening]:
+    """Sockets on several addresses, or of several processes of one program, as one."""
+    merged: dict[tuple[object, ...], list[Port]] = {}
+    for port in ports:
+        owner = {(process.name, process.unit) for process in port.processes}
+        merged.setdefault((port.protocol, port.port, port.ownership, frozenset(owner)), []).append(port)
+    return [
+        Listening(
+            protocol=same[0].protocol,
+            port=same[0].port,
+            addresses=tuple(dict.fromkeys(port.address for port in same)),
+            ownership=same[0].ownership,
+            processes=tuple({process.pid: process for port in same for process in port.processes}.values()),
+            user=same[0].user,
+        )
+        for same in merged.values()
+    ]
+
+
+def ports(answer: PortsAnswer, page: int, spared: frozenset[int], locale: Locale) -> Message:
+    """The ports of one host, a page of them. Ports in `spared` get no close button."""
+    _ = locale.gettext
+    again = Button("↻", "ports.show", {"host": answer.host, "page": str(page)})
+    if answer.status is not Status.OK:
+        return Message(lines((bold(_unread(answer, locale)), esc(translate(answer.detail, locale)))), ((again,),))
+    rows = listening(answer.ports)
+    pages = max(1, -(-len(rows) // PAGE))
+    page = min(max(page, 0), pages - 1)
+    shown = rows[page * PAGE : (page + 1) * PAGE]
+    both = {row.port for row in rows if row.protocol == "tcp"} & {row.port for row in rows if row.protocol == "udp"}
+    closing = list(dict.fromkeys(_close(answer.host, row, both) for row in shown if _closable(row, spared)))
+    turn = [
+        Button(label, "ports.show", {"host": answer.host, "page": str(number)})
+        for label, number in ((f"◂ {page}/{pages}", page - 1), (f"{page + 2}/{pages} ▸", page + 1))
+        if 0 <= number < pages
+    ]
+    keys = [*(closing[start : start + ROW] for start in range(0, len(closing), ROW)), [again, *turn]]
+    return Message(
+        lines((bold(_heading(answer, locale)), pre(_table(shown, locale)), _footer(answer, locale))),
+        tuple(tuple(row) for row in keys),
+    )
+
+
+def ports_of_many(answers: Sequence[PortsAnswer], waiting: int, locale: Locale) -> Message:
+    """The ports of several hosts, one under the other; a button each leads to the host."""
+    _ = locale.gettext
+    n = len(answers) + waiting
+    head = "🔌 " + locale.ngettext("Ports of {n} host", "Ports of {n} hosts", n).format(n=n)
+    parts = [bold(head)]
+    for answer in answers:
+        if answer.status is not Status.OK:
+            parts += [esc(_unread(answer, locale) + _because(answer, locale))]
+        else:
+            parts += [
+                bold(_heading(answer, locale)),
+                pre(_table(listening(answer.ports), locale)),
+                _footer(answer, locale),
+            ]
+    if waiting:
+        parts.append(esc(_("waiting for {n} more").format(n=waiting)))
+    buttons = [Button(answer.host, "ports.show", {"host": answer.host}) for answer in answers if answer.ports][:BUTTONS]
+    rows = tuple(tuple(buttons[start : start + 3]) for start in range(0, len(buttons), 3))
+    whole = lines(parts)
+    if length(whole) <= TEXT_LIMIT and len(parts) <= 90:
+        return Message(whole, rows)
+    headings = [esc(_heading(answer, locale)) for answer in answers if answer.status is Status.OK]
+    problems = [esc(cut(_unread(answer, locale), 80)) for answer in answers if answer.status is not Status.OK]
+    short = lines((bold(head), *headings[:20], *problems[:20]))
+    text = "\n\n".join(f"{_heading(answer, locale)}\n{_table(listening(answer.ports), locale)}" for answer in answers)
+    return Message(short, rows, None if waiting else Document("ports.txt", text.encode("utf-8", "replace")))
+
+
+def _heading(answer: PortsAnswer, locale: Locale) -> str:
+    n = len(listening(answer.ports))
+    return f"🔌 {answer.host} · " + locale.ngettext("{n} listening", "{n} listening", n).format(n=n)
+
+
+def _unread(answer: PortsAnswer, locale: Locale) -> str:
+    return f"{MARKS[answer.status]} {answer.host} · {locale.gettext(WORDS[answer.status])}"
+
+
+def _because(answer: PortsAnswer, locale: Locale) -> str:
+    return f" ({translate(answer.detail, locale)})" if answer.detail else ""
+
+
+def _table(rows: Sequence[Listening], locale: Locale) -> str:
+    owners = [_owner(row, locale) for row in rows]
+    cells = [
+        [row.protocol, str(row.port), _where(row.addresses), name] for row, (name, _) in zip(rows, owners, strict=True)
+    ]
+    text = []
+    for line, (_, more) in zip(table(cells, right=frozenset({1})), owners, strict=True):
+        if more and width(line) + 2 + width(more) <= COLUMNS:
+            text.append(f"{line}  {more}")
+        else:
+            text += [cut(line, COLUMNS), *([f"    └ {cut(more, COLUMNS - 6)}"] if more else [])]
+    return "\n".join(text)
+
+
+def _where(addresses: Sequence[str]) -> str:
+    """``*`` for every address of the host, ``lo`` when nobody outside can reach it, else the address."""
+    parsed = [ip_address(address) for address in addresses]
+    if any(address.is_unspecified for address in parsed):
+        return "*"
+    if all(address.is_loopback for address in parsed):
+        return "lo"
+    first = cut(next(str(address) for address in parsed if not address.is_loopback), 16)
+    return first if len(addresses) == 1 else f"{first}+{len(addresses) - 1}"
+
+
+def _owner(row: Listening, locale: Locale) -> tuple[str, str]:
+    """The program, and what tells it apart: its unit, its container, or pid and user."""
+    _ = locale.gettext
+    if not row.processes:
+        return (_("hidden"), row.user) if row.ownership is Ownership.HIDDEN else (_("kernel"), "")
+    first = row.processes[0]
+    unit = first.unit.removesuffix(".service")
+    if first.container:
+        more = first.container
+    elif unit and not unit.endswith(".scope"):
+        more = "" if unit == first.name else unit
+    else:
+        more = _("pid {pid}, {user}").format(pid=first.pid, user=first.user)
+    count = f" ×{len(row.processes)}" if len(row.processes) > 1 else ""
+    return first.name + count, more
+
+
+def _footer(answer: PortsAnswer, locale: Locale) -> Html:
+    notes = []
+    if answer.hidden:
+        text = locale.ngettext(
+            "{n} owner is hidden from us: it takes root.",
+            "{n} owners are hidden from us: it takes root.",
+            answer.hidden,
+        )
+        notes.append(text.format(n=answer.hidden))
+    if answer.more:
+        text = locale.ngettext("{n} more socket is not shown.", "{n} more sockets are not shown.", answer.more)
+        notes.append(text.format(n=answer.more))
+    return esc(" ".join(notes))
+
+
+def _closable(row: Listening, spared: frozenset[int]) -> bool:
+    return row.ownership is not Ownership.NONE and not (row.protocol == "tcp" and row.port in spared)
+
+
+def _close(host: str, row: Listening, both: set[int]) -> Button:
+    number = f"{row.protocol} {row.port}" if row.port in both or row.protocol == "udp" else f"{row.port}"
+    args = {"host": host, "port": str(row.port), "protocol": row.protocol}
+    return Button(f"✖ {number}", "close.ask", args)
