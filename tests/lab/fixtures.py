@@ -7,10 +7,26 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.command import LabError
 from tests.lab.lab import Lab
-from tests.lab.tree import RELEASES
+from tests.lab.needs import require_machine
+from tests.lab.tree import RELEASES, make_trees
 
-_SHARED = ("lab", "lab_releases")
+_RELEASES_OF = {"lab": ("bookworm",), "lab_releases": RELEASES}
+"""Shared lab to the releases it boots."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make the trees before the first test starts, where no test's time limit runs."""
+    used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    releases = [release for name in _RELEASES_OF if name in used for release in _RELEASES_OF[name]]
+    if not releases or session.config.option.collectonly:
+        return
+    try:
+        require_machine()
+        make_trees(releases)
+    except LabError as error:
+        pytest.exit(f"lab: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +47,6 @@ def lab_releases() -> Iterator[Lab]:
 def _healthy_lab(request: pytest.FixtureRequest) -> Iterator[None]:
     """Undo what a test did to the shared hosts, so that it cannot fail the next one."""
     yield
-    for name in _SHARED:
+    for name in _RELEASES_OF:
         if name in request.fixturenames:
             request.getfixturevalue(name).heal()

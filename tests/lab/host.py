@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.lab import processes
 from tests.lab.command import LabError, command, wait_until
 from tests.lab.machine import Machine
-from tests.lab.network import INTERFACE
+from tests.lab.network import filter_packets, pass_packets
 
 SSH_PORT = 22
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -69,7 +69,7 @@ class LabHost:
         home = "/root" if user == "root" else f"/home/{user}"
         environment = [f"PATH={_PATH}", f"HOME={home}", f"USER={user}", f"LOGNAME={user}", "SHELL=/bin/sh"]
         shell = ["sh", "-c", f"cd {shlex.quote(home)} && {{ {cmd}\n}}"]
-        argv = ["nsenter", "--target", str(self._leader()), "--all", "env", "-i", *environment]
+        argv = ["nsenter", "--target", str(self.leader), "--all", "env", "-i", *environment]
         if user != "root":
             argv += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         done = subprocess.run(
@@ -97,30 +97,20 @@ class LabHost:
 
     def drop(self) -> None:
         """Half-open link: the host drops every packet both ways and nobody is told."""
-        self._filter("drop", "drop")
+        filter_packets(self._machine.namespace, "drop", "drop")
 
     def loss(self, percent: int) -> None:
-        """Lose that share of the packets, 0 to 100, each way and at random."""
+        """Lose that share of the packets, 1 to 99, each way and at random."""
         rule = f"numgen random mod 100 < {percent} drop"
-        self._filter(rule, rule)
+        filter_packets(self._machine.namespace, rule, rule)
 
     def reset(self) -> None:
         """Answer every TCP packet that comes in with a reset, until `undrop`; silent connections stay unaware."""
-        self._filter("meta l4proto tcp reject with tcp reset", "accept")
+        filter_packets(self._machine.namespace, "meta l4proto tcp reject with tcp reset", "accept")
 
     def undrop(self) -> None:
         """End `drop`, `loss` or `reset`."""
-        self._nft("table inet lab {}\ndelete table inet lab\n")
-
-    def _filter(self, incoming: str, outgoing: str) -> None:
-        chains = "".join(
-            f'chain {hook} {{ type filter hook {hook} priority 0; {match} "{INTERFACE}" {rule}; }}\n'
-            for hook, match, rule in (("input", "iifname", incoming), ("output", "oifname", outgoing))
-        )
-        self._nft(f"table inet lab {{}}\ndelete table inet lab\ntable inet lab {{\n{chains}}}\n")
-
-    def _nft(self, ruleset: str) -> None:
-        command("nsenter", f"--net={self._machine.namespace}", "nft", "-f", "-", stdin=ruleset)
+        pass_packets(self._machine.namespace)
 
     # sshd -------------------------------------------------------------------------------------------------------
 
@@ -201,15 +191,15 @@ class LabHost:
 
     def reboot(self, timeout: float = 60) -> None:
         """Orderly reboot from inside; returns when ssh answers again."""
-        before = self._leader()
+        before = self.leader
         self.run("systemctl reboot", check=False)
         wait_until(f"{self.name}: shutdown", lambda: not processes.alive(before), timeout)
         self.wait_ssh(timeout)
 
     def wait_ssh(self, timeout: float = 60) -> None:
-        """Wait until sshd sends its banner and /run/nologin is gone; LabError after `timeout` seconds."""
+        """Wait until sshd sends its banner and the host has booted wholly; LabError after `timeout` seconds."""
         try:
-            wait_until(f"{self.name}: ssh", lambda: self._banner() and self._admits_users(), timeout)
+            wait_until(f"{self.name}: ssh", lambda: self._banner() and self._has_booted(), timeout)
         except LabError as error:
             tail = self._machine.console.read_text(errors="replace")[-500:] if self._machine.console.exists() else ""
             raise LabError(f"{error}; its console ends with: {tail.strip() or 'nothing'}") from None
@@ -221,11 +211,17 @@ class LabHost:
         except OSError:
             return False
 
-    def _admits_users(self) -> bool:
-        leader = self._machine.leader()
-        return leader is not None and not Path(f"/proc/{leader}/root/run/nologin").exists()
+    def _has_booted(self) -> bool:
+        # sshd listens before users are let in, and goes on listening for a moment after a reboot was asked for
+        try:
+            state = self.run("systemctl is-system-running", check=False).stdout.strip()
+        except LabError:
+            return False
+        return state in ("running", "degraded")
 
-    def _leader(self) -> int:
+    @property
+    def leader(self) -> int:
+        """PID, as seen from here, of the host's process 1; LabError when it is off."""
         leader = self._machine.leader()
         if leader is None:
             raise LabError(f"{self.name} is off: boot() it first")
@@ -247,12 +243,16 @@ class LabHost:
         self.undrop()
         self.boot_if_off()
         self.thaw()
-        self.run(
-            f"while umount --lazy $(grep -m 1 '^{_TMPFS} ' /proc/mounts | cut -d ' ' -f 2) 2>/dev/null; do :; done"
-        )
+        self.wait_ssh()
+        for path in reversed(self._small_disks()):
+            self.run(f"umount --lazy {shlex.quote(path)}")
         if (self.root / _DROP_IN).exists():
             self.sshd_config("")
-        self.wait_ssh()
+
+    def _small_disks(self) -> list[str]:
+        lines = Path(f"/proc/{self.leader}/mounts").read_text().splitlines()
+        paths = [line.split()[1] for line in lines if line.startswith(f"{_TMPFS} ")]
+        return [path.replace("\\040", " ") for path in paths]
 
     def boot_if_off(self) -> None:
         """Switch on without waiting, unless it is on."""

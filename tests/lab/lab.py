@@ -20,7 +20,7 @@ from tests.lab.host import SSH_PORT, LabHost
 from tests.lab.machine import Machine
 from tests.lab.needs import raise_inotify_limits, require_machine
 from tests.lab.network import Bridge, remove_links
-from tests.lab.tree import tree
+from tests.lab.tree import make_trees
 
 _BOOT_TIMEOUT = 120
 _LIMIT = 240
@@ -54,6 +54,11 @@ class Lab:
         """Private ed25519 key that no host accepts."""
         return self.folder / "wrong_key"
 
+    @property
+    def identity(self) -> str:
+        """What the lab's bridge and control groups are called on this machine."""
+        return _identity(self.folder)
+
     def __enter__(self) -> Self:
         self.up()
         return self
@@ -67,7 +72,7 @@ class Lab:
         """Build and boot all hosts side by side; returns when each answers ssh. Nothing is left after a failure."""
         require_machine()
         remove_abandoned()
-        trees = {release: tree(release) for release in dict.fromkeys(self._releases)}
+        trees = make_trees(self._releases)
         raise_inotify_limits()
         try:
             self.folder.mkdir(parents=True, mode=0o700)
@@ -84,7 +89,7 @@ class Lab:
     def _build(self, trees: dict[str, Path]) -> None:
         for key in (self.key, self.wrong_key):
             command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab-{key.name}", "-f", str(key))
-        bridge = Bridge.create(_identity(self.folder))
+        bridge = Bridge.create(self.identity)
         self._describe(str(bridge.subnet), self._releases)
         self.hosts = self._make_hosts(bridge)
         hosts = "127.0.0.1 localhost\n" + "".join(f"{host.address} {host.name}\n" for host in self.hosts)
@@ -117,7 +122,7 @@ class Lab:
         except FileNotFoundError:
             raise LabError(f"no lab {name!r} is up: `python -m tests.lab up 3 --name {name}`") from None
         lab = cls(len(described["releases"]), release=described["releases"], name=name)
-        lab.hosts = lab._make_hosts(Bridge(_identity(lab.folder), ipaddress.IPv4Network(described["subnet"])))
+        lab.hosts = lab._make_hosts(Bridge(lab.identity, ipaddress.IPv4Network(described["subnet"])))
         return lab
 
     def leave_running(self) -> None:

@@ -12,6 +12,7 @@ from tests.lab.command import LabError, command
 _CANDIDATES = ipaddress.IPv4Network("10.83.0.0/16")
 INTERFACE = "host0"
 """A host's network interface, as the host sees it."""
+_NO_TABLE = "table inet lab {}\ndelete table inet lab\n"  # declared first, so that deleting it cannot fail
 
 
 class Bridge:
@@ -64,6 +65,24 @@ def remove_links(bridge: str) -> None:
             except LabError:  # a cable ends with the namespace at its other end, which the kernel clears at leisure
                 if Path(f"/sys/class/net/{link['ifname']}").exists():
                     raise
+
+
+def filter_packets(namespace: Path, incoming: str, outgoing: str) -> None:
+    """Apply one nftables rule to what enters the host and one to what leaves it, in place of any earlier ones."""
+    chains = "".join(
+        f'chain {hook} {{ type filter hook {hook} priority 0; {match} "{INTERFACE}" {rule}; }}\n'
+        for hook, match, rule in (("input", "iifname", incoming), ("output", "oifname", outgoing))
+    )
+    _nft(namespace, f"{_NO_TABLE}table inet lab {{\n{chains}}}\n")
+
+
+def pass_packets(namespace: Path) -> None:
+    """End `filter_packets`; the host's own nftables rules are not touched."""
+    _nft(namespace, _NO_TABLE)
+
+
+def _nft(namespace: Path, ruleset: str) -> None:
+    command("nsenter", f"--net={namespace}", "nft", "-f", "-", stdin=ruleset)
 
 
 def _free_subnet() -> ipaddress.IPv4Network:

@@ -6,6 +6,8 @@ import hashlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab import place
@@ -68,6 +70,13 @@ def tree(release: str) -> Path:
             place.trees().mkdir(parents=True, exist_ok=True)
             _build(release, ready)
     return ready
+
+
+def make_trees(releases: Iterable[str]) -> dict[str, Path]:
+    """The tree of each release by its name, missing ones built side by side."""
+    wanted = list(dict.fromkeys(releases))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(wanted, pool.map(tree, wanted), strict=True))
 
 
 def _build(release: str, ready: Path) -> None:
