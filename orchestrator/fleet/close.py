@@ -128,6 +128,13 @@ class CloseOutcome:
     units: tuple[Unit, ...] = ()
     duration: float = 0.0
 
+    @property
+    def exit_status(self) -> int:
+        """What the command line ends with: 0 closed, 3 refused, 4 lost sight of or never reached, else 1."""
+        return {CloseState.CLOSED: 0, CloseState.REFUSED: 3, CloseState.NOT_DONE: 4, CloseState.UNKNOWN: 4}.get(
+            self.state, 1
+        )
+
 
 _ENDINGS = frozenset({"gone", "released", "changed", "denied", "hidden", "alive"})
 _ABOUT = ("byteorder", "view", "socket", "owner", "process", "more", "protected", "unit", "connections", "activator")
@@ -187,7 +194,7 @@ def _judge(
     refused: list[str], endings: tuple[Ending, ...], now: tuple[Port, ...], units: tuple[Unit, ...], newcomers: bool
 ) -> tuple[CloseState, str]:
     signalled = any(ending.signal != "none" for ending in endings)
-    denied = [ending.pid for ending in endings if ending.state == "denied"]
+    denied = [each.pid for each in endings if each.state == "denied" or (each.state, each.signal) == ("hidden", "none")]
     restarting = [unit for unit in units if unit.restarting]
     if refused:
         return CloseState.REFUSED, refused[0]

@@ -4,15 +4,15 @@
 # usage: hostctl version
 #        hostctl vitals
 #        hostctl ports
-#        hostctl inspect   [--keep-ports N,N] [--keep-pids N,N] PORT [tcp|udp]
-#        hostctl close     [--keep-ports N,N] [--keep-pids N,N] tcp|udp PORT PID:TICKS:INODE[,INODE]...
-#        hostctl unit-stop [--keep-ports N,N] [--keep-pids N,N] UNIT tcp|udp PORT
+#        hostctl inspect   [--keep-ports N,N] PORT [tcp|udp]
+#        hostctl close     [--keep-ports N,N] tcp|udp PORT PID:TICKS:INODE[,INODE]...
+#        hostctl unit-stop [--keep-ports N,N] UNIT tcp|udp PORT
 #
 # Also run from standard input (sh -s -- VERB ...), so it lives in functions and starts on its last line: a copy
 # that was cut short does nothing. Answers are lines of tab-separated fields without control characters. The first is
 # "hostctl FORMAT VERB", the last is "end"; an answer without it is not whole. "error TEXT" may come before the end.
 # Everything is read from /proc alone: `ss -p` prints process names unescaped, so any user could forge an owner.
-# shellcheck disable=SC2015 # A && B || fail: B is a test, too, or an assignment
+# shellcheck disable=SC2015,SC2012 # A && B || fail: B is a test, too; names in /proc/PID/fd are numbers
 set -u
 umask 077
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -106,14 +106,19 @@ holders() { # reads sockets; "owner INODE PID FD" for each process that seems to
         /^socket\t/ { want["socket:[" $4 "]"] = $4; next }
         /^view\t/ { print "view", (uid == 0 && $2 == 0) ? "whole" : "partial"; next }
         /^\/proc\/[0-9]+\/fd:$/ { split($0, path, "/"); pid = path[3]; next }
-        NF == 11 && $10 == "->" && ($11 in want) && $9 ~ /^[0-9]+$/ && !seen[$11, pid]++ { print "owner", want[$11], pid, $9 }'
+        NF == 11 && $10 == "->" && ($11 in want) && $9 ~ /^[0-9]+$/ && !seen[$11, pid]++ {
+            print "owner", want[$11], pid, $9
+        }'
 }
 
 verified() { # reads holders; drops what a file name with a line break in it could have forged
     while IFS=$TAB read -r _kind _inode _pid _fd; do
         case $_kind in
         view) put view "$_inode" ;;
-        owner) [ "$(readlink "/proc/$_pid/fd/$_fd" 2>/dev/null)" = "socket:[$_inode]" ] && put owner "$_inode" "$_pid" ;;
+        owner)
+            _link=$(readlink "/proc/$_pid/fd/$_fd" 2>/dev/null)
+            [ "$_link" = "socket:[$_inode]" ] && put owner "$_inode" "$_pid"
+            ;;
         esac
     done
 }
@@ -129,30 +134,35 @@ scan() { # sets $table: socket, more, owner and view lines of the whole host
 
 narrow() { # PORT PROTOCOL|'': the lines of $table that are about that port
     printf '%s\n' "$table" | awk -v port="$(printf '%04X' "$1")" -v proto="$2" '
-        $1 == "socket" { split($3, a, ":"); if (a[2] == port && index($2, proto) == 1) { keep[$4]; print }; next }
+        $1 == "socket" {
+            split($3, a, ":")
+            if (a[2] == port && (proto == "" || index($2, proto) == 1)) { keep[$4]; print }
+            next
+        }
         $1 == "owner" { if ($2 in keep) print; next }
         { print }'
 }
 
 # ---- processes --------------------------------------------------------------------------------------------------
 
-stat_of() { # PID: sets $name, $state, $parent, $ticks (start, in clock ticks since boot); false if there is none
+stat_of() { # PID: sets $name, $state, $parent, $flags, $ticks (start, in ticks since boot); false if there is none
     slurp "/proc/$1/stat" || return 1
     name=${slurp%)*} name=${name#*(}
     # shellcheck disable=SC2086 # the numbers after the name are meant to be split
     set -- ${slurp##*) }
     [ "$#" -ge 20 ] || return 1
-    state=$1 parent=$2 ticks=${20}
+    state=$1 parent=$2 flags=$7 ticks=${20}
 }
 
-user_name() { # UID: sets $user, the number itself where nobody has that name
+users=$TAB
+user_name() { # UID: sets $user, the number itself where nobody has that name; remembers in $users
     user=$1
-    [ -r /etc/passwd ] || return 0
-    while IFS=: read -r _name _ _uid _; do
-        [ "$_uid" = "$1" ] && user=$_name && return 0
-    done </etc/passwd
-    _name=$(getent passwd "$1" 2>/dev/null) && user=${_name%%:*}
-    return 0
+    case $users in *"$TAB$1:"*) user=${users#*"$TAB$1:"} user=${user%%"$TAB"*} && return 0 ;; esac
+    [ -n "$1" ] && [ -r /etc/passwd ] || return 0
+    while IFS=: read -r _name _ _uid _; do [ "$_uid" = "$1" ] && user=$_name && break; done </etc/passwd
+    [ "$user" != "$1" ] || { _name=$(getent passwd "$1" 2>/dev/null) && user=${_name%%:*}; }
+    plain "$user" && user=$plain
+    users=$users$1:$user$TAB
 }
 
 cgroup_path() { # PID: sets $path, where systemd (or else cgroup v2) put it
@@ -165,10 +175,9 @@ cgroup_path() { # PID: sets $path, where systemd (or else cgroup v2) put it
 
 unit_of() { # PID: sets $unit, $manager ("system" or the uid of a user's systemd) and $container, each perhaps empty
     unit='' manager='' container=''
-    cgroup_path 1
-    _root=${path%/init.scope} _root=${_root%/}
+    [ -n "${root+set}" ] || { cgroup_path 1 && root=${path%/init.scope} root=${root%/} || root=''; }
     cgroup_path "$1" || return 0
-    path=${path#"$_root"}
+    path=${path#"$root"}
     container_of "$path"
     _rest=${path#/}/
     manager=system
@@ -219,8 +228,8 @@ process() { # PID: "process PID TICKS STARTED USER UNIT MANAGER CONTAINER NAME C
     unit_of "$1"
     plain "$name" && name=$plain
     _command=$(head -c 256 "/proc/$1/cmdline" 2>/dev/null | tr '\000-\037\177' ' ')
-    plain "$user$TAB$unit$TAB$container" # tabs go: only a look for what should not be there
-    [ "$plain" = "$user$unit$container" ] || user='?' unit='' container=''
+    plain "$unit" && unit=$plain
+    plain "$container" && container=$plain
     put process "$1" "$ticks" "$((boot + ticks / clock))" "$user" "$unit" "$manager" "$container" "$name" "$_command"
 }
 
@@ -235,7 +244,7 @@ show() { # reads lines of $table; puts them with the users of the sockets and th
     _seen=' '
     while IFS=$TAB read -r _kind _a _b _c _d; do
         case $_kind in
-        socket) user_name "$_d" && plain "$user" && put socket "$_a" "$_b" "$_c" "$plain" ;;
+        socket) user_name "$_d" && put socket "$_a" "$_b" "$_c" "$user" ;;
         owner)
             put owner "$_a" "$_b"
             case $_seen in *" $_b "*) ;; *) _seen="$_seen$_b " && process "$_b" ;; esac
@@ -278,7 +287,7 @@ carrying_ports() { # CHAIN: local ports (hex) of the connections our ancestors h
         awk '$1 == "fd" { ours[$2]; next } $4 == "01" && ($10 in ours) { split($2, a, ":"); printf "%s ", a[2] }'
 }
 
-guard() { # sets $protected, lines "PID REASON", from $table, $keep_ports and $keep_pids
+guard() { # sets $protected, lines "PID REASON", from $table and $keep_ports
     chain=$(ancestors)
     _connection=${SSH_CONNECTION-} _port=
     for _word in $_connection; do _port=$_word; done # the last of four words is our port on this host
@@ -289,10 +298,10 @@ guard() { # sets $protected, lines "PID REASON", from $table, $keep_ports and $k
     protected=$(
         put 1 "it is PID 1"
         for _pid in $chain; do put "$_pid" "it carries this request"; done
-        for _pid in $(printf '%s' "$keep_pids" | tr , ' '); do put "$_pid" "it belongs to the orchestrator"; done
         printf '%s\n' "$table" | awk -v OFS="$TAB" -v ssh="$_ssh" -v kept="$_kept" '
-            BEGIN { n = split(ssh, a, " "); for (i = 1; i <= n; i++) why[a[i]] = "it serves the connection that carries this request"
-                    n = split(kept, a, " "); for (i = 1; i <= n; i++) why[a[i]] = "it holds a port of the orchestrator" }
+            function keep(ports, reason,  n, a) { n = split(ports, a, " "); while (n) why[a[n--]] = reason }
+            BEGIN { keep(ssh, "it serves the connection that carries this request")
+                    keep(kept, "it holds a port of the orchestrator") }
             $1 == "socket" { split($3, a, ":"); if (a[2] in why) reason[$4] = why[a[2]] }
             $1 == "owner" && ($2 in reason) { print $3, reason[$2] }'
     )
@@ -315,7 +324,6 @@ property() { # UNIT NAME: sets $property, empty when it cannot be told
 }
 
 put_unit() { # UNIT: "unit NAME RESTART STATE SUBSTATE SOCKETS", what systemd would do about it
-    is_unit "$1" || return 0
     property "$1" Restart && _restart=$property
     property "$1" ActiveState && _active=$property
     property "$1" SubState && _sub=$property
@@ -325,7 +333,7 @@ put_unit() { # UNIT: "unit NAME RESTART STATE SUBSTATE SOCKETS", what systemd wo
 units_of() { # reads lines of $table: the system's units of the owners, one a line
     awk '$1 == "owner" { print $3 }' | sort -u | while read -r _pid; do
         unit_of "$_pid"
-        [ "$manager" = system ] && printf '%s\n' "$unit"
+        [ "$manager" = system ] && is_unit "$unit" && printf '%s\n' "$unit"
     done | sort -u
 }
 
@@ -339,14 +347,16 @@ connections() { # PORT: established TCP connections to it
         $4 == "01" { split($2, a, ":"); n += a[2] == port } END { printf "%d\n", n }'
 }
 
-report() { # PORT PROTOCOL|'' UNITS: everything about one port as it is now; UNITS are shown even when they hold it no longer
+report() { # PORT PROTOCOL|'' UNITS: everything about one port as it is now, and about UNITS, which held it before
     _found=$(narrow "$1" "$2")
     byte_order
     printf '%s\n' "$_found" | show
     printf '%s\n' "$_found" | awk '$1 == "owner" { print $3 }' | sort -u | while read -r _pid; do
         reason_for "$_pid" && put protected "$_pid" "$reason"
     done
-    { printf '%s\n' "$_found" | units_of; printf '%s\n' "$3"; } | sort -u | while read -r _unit; do put_unit "$_unit"; done
+    { printf '%s\n' "$_found" | units_of; printf '%s\n' "$3"; } | sort -u | while read -r _unit; do
+        [ -z "$_unit" ] || put_unit "$_unit"
+    done
     [ "$2" = udp ] || put connections "$(connections "$1")"
     activators "$1"
 }
@@ -370,10 +380,18 @@ condition() { # PID TICKS INODES: sets $condition to holds, released, gone, chan
     case $state in Z | X) return 0 ;; esac
     condition=changed
     [ "$ticks" = "$2" ] || return 0
-    _held=$(ls -ln "/proc/$1/fd" 2>/dev/null) || { condition=hidden && [ -d "/proc/$1" ] || condition=gone && return 0; }
-    condition=$(printf '%s\n' "$_held" | awk -v inodes="$3" '
-        BEGIN { n = split(inodes, a, ","); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] }
-        NF == 11 && $10 == "->" && ($11 in want) { held = 1 } END { print held ? "holds" : "released" }')
+    for _try in 1 2 3; do # a file closed while we look cannot be told from one we may not see
+        condition=hidden
+        [ -r "/proc/$1/fd" ] || break
+        condition=$(ls -ln "/proc/$1/fd" 2>/dev/null | awk -v inodes="$3" '
+            BEGIN { n = split(inodes, a, ","); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] }
+            NF == 11 && $10 == "->" && ($11 in want) { held = 1 }
+            NF == 9 { blind = 1 }
+            END { print held ? "holds" : blind ? "hidden" : "released" }')
+        [ "$condition" = hidden ] || break
+    done
+    # A process on its way out (PF_EXITING) has closed its files a moment before it is gone.
+    stat_of "$1" && [ "$ticks" = "$2" ] && [ $((flags & 4)) -eq 0 ] || [ "$condition" = holds ] || condition=gone
 }
 
 strike() { # SIGNAL TARGET: signals it if it still is who it was; sets $condition, "struck" when signalled
@@ -402,7 +420,7 @@ await() { # SECONDS SIGNAL TARGET...: puts the outcome of each that lets go; set
             esac
         done
         uptime_seconds
-        [ -n "$left" ] && [ "$_now" -lt "$_until" ] || return 0
+        [ -n "$left" ] && [ "$_now" -le "$_until" ] || return 0 # whole seconds: not a moment too early
         # shellcheck disable=SC2086 # targets hold digits, colons and commas only
         set -- $left
         sleep 0.1 2>/dev/null || sleep 1
@@ -449,12 +467,12 @@ verb_close() { # PROTOCOL PORT TARGET...
     _found=$(narrow "$_portno" "$_protocol")
     _units=$(printf '%s\n' "$_found" | units_of)
     read -r _up _ </proc/uptime
-    put began "$((${_up%.*} * clock))"
+    put began "$((${_up%.*}${_up#*.} * clock / 100))"
     if sound "$@"; then
         struck=
         for _target; do
             strike TERM "$_target"
-            if [ "$condition" = struck ]; then struck="$struck $_target"; else put outcome "${_target%%:*}" "$condition" none; fi
+            [ "$condition" = struck ] && struck="$struck $_target" || put outcome "${_target%%:*}" "$condition" none
         done
         # shellcheck disable=SC2086 # as above
         finish $struck
@@ -484,7 +502,7 @@ finish() { # TARGET...: waits for those that got TERM, and kills those that hold
     struck=
     for _target; do
         strike KILL "$_target"
-        if [ "$condition" = struck ]; then struck="$struck $_target"; else put outcome "${_target%%:*}" "$condition" TERM; fi
+        [ "$condition" = struck ] && struck="$struck $_target" || put outcome "${_target%%:*}" "$condition" TERM
     done
     # shellcheck disable=SC2086 # as above
     set -- $struck
@@ -501,8 +519,8 @@ verb_unit_stop() { # UNIT PROTOCOL PORT
     guard
     timebase
     _unit=$1 _protocol=$2 _portno=$3
-    _owning=$({ narrow "$_portno" "$_protocol" | units_of; activators "$_portno" | tr "$TAB" '\n'; } | grep -Fx -- "$_unit")
-    [ -n "$_owning" ] || fail "$_unit does not hold $_protocol port $_portno (any more)"
+    { narrow "$_portno" "$_protocol" | units_of; activators "$_portno" | tr "$TAB" '\n'; } | grep -Fqx -- "$_unit" ||
+        fail "$_unit does not hold $_protocol port $_portno (any more)"
     _stake=$(printf '%s\n' "$protected" | while IFS=$TAB read -r _pid reason; do
         [ "$_pid" -gt 1 ] || continue
         unit_of "$_pid"
@@ -549,9 +567,9 @@ first_line() { # FILE KEY: "KEY its first line", nothing when it cannot be read
     [ -z "$plain" ] || put "$2" "$plain"
 }
 
-disks() { # "disk BLOCK_BYTES BLOCKS FREE AVAILABLE MOUNT" for each real file system; the network's could hang us
+disks() { # "disk BLOCK_BYTES BLOCKS FREE AVAILABLE MOUNT" for the root and each local file system; others could hang us
     awk '$3 ~ /^(ext[234]|xfs|btrfs|zfs|f2fs|jfs|bcachefs|reiserfs|vfat|exfat|ntfs3?|ubifs|nilfs2)$/ ||
-         ($2 == "/" && $3 ~ /^(overlay|tmpfs|rootfs)$/) { if (!seen[$1]++) print $2 }' /proc/mounts |
+         $2 == "/" { if (!seen[$1]++) print $2 }' /proc/mounts |
         while read -r _mount; do
             _path=$(printf '%b' "$(printf '%s\n' "$_mount" | sed 's/\\/\\0/g')") # spaces are \040 there
             _usage=$(stat -f -c '%S %b %f %a' -- "$_path" 2>/dev/null) || continue
@@ -574,7 +592,7 @@ verb_vitals() {
     put cpus "$(grep -c '^cpu[0-9]' /proc/stat)"
     for _file in /etc/os-release /usr/lib/os-release; do
         [ -r "$_file" ] || continue
-        plain "$(awk -F= '$1 == "PRETTY_NAME" { sub(/^[^=]*=/, ""); gsub(/^["'\'']|["'\'']$/, ""); print; exit }' "$_file")"
+        plain "$(sed -n 's/^PRETTY_NAME=//p' "$_file" | tr -d "\"'")"
         put system "$plain" && break
     done
     disks
@@ -587,15 +605,13 @@ main() {
     [ "$#" -gt 0 ] && shift
     case $verb in version | vitals | ports | inspect | close | unit-stop) ;; *) verb=usage ;; esac
     put hostctl "$FORMAT" "$verb"
-    keep_ports='' keep_pids=''
-    while [ "$#" -gt 1 ]; do
-        case $1 in
-        --keep-ports) is_list "$2" 65535 && keep_ports=$2 || fail "--keep-ports takes port numbers" ;;
-        --keep-pids) is_list "$2" 4194304 && keep_pids=$2 || fail "--keep-pids takes process ids" ;;
-        *) break ;;
-        esac
+    keep_ports=''
+    case $verb:${1-} in
+    inspect:--keep-ports | close:--keep-ports | unit-stop:--keep-ports)
+        is_list "${2-}" 65535 && keep_ports=$2 || fail "--keep-ports takes port numbers"
         shift 2
-    done
+        ;;
+    esac
     case $verb:$# in
     version:0) ;;
     vitals:0) verb_vitals ;;
