@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Generator
 
+import coverage
 import pytest
 
 pytest_plugins = ["tests.lab.fixtures"]
@@ -29,7 +31,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was left out for want of root."""
+    """Say what was left out for want of root, and what the tests covered, before pytest's own last line."""
+    if measured := coverage.Coverage.current():
+        measured.stop()
+        table = io.StringIO()
+        measured.report(file=table, skip_covered=True, skip_empty=True)
+        terminalreporter.section("coverage")
+        terminalreporter.write(table.getvalue())
     if left_out := config.stash.get(_LEFT_OUT, 0):
         terminalreporter.section("left out")
         terminalreporter.line(f"{left_out} tests on booted hosts were NOT run: they need root.")

@@ -9,7 +9,7 @@ import time
 
 from tests.lab.command import LabError
 from tests.lab.host import LabHost
-from tests.lab.lab import Lab, labs_up
+from tests.lab.lab import Lab, labs_up, remove_abandoned
 from tests.lab.needs import missing_packages
 from tests.lab.tree import RELEASES
 
@@ -48,6 +48,8 @@ def _act(arguments: argparse.Namespace) -> int:
                 Lab(1, name=name).down()
         case "status":
             return _status()
+        case "sweep":
+            remove_abandoned()
         case "packages":
             print("\n".join(missing_packages()))
         case "ssh":
@@ -102,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     down = verbs.add_parser("down", parents=[common], help="take the lab down, leaving nothing")
     down.add_argument("--all", action="store_true", help="every lab there is")
     verbs.add_parser("status", help="which labs and hosts there are")
+    verbs.add_parser("sweep", help="remove what crashed test runs left behind")
     verbs.add_parser("packages", help="print the Debian packages still missing, one a line")
     ssh = verbs.add_parser("ssh", parents=[common], help="log in with the stock ssh client")
     ssh.add_argument("--user", default="root", choices=("root", "ops"))
