@@ -42,6 +42,7 @@ _LOAD = (
 )
 
 # A comm in /proc/PID/stat may hold anything, newlines too: fields count from the last ") " of the last line (proc(5)).
+# The clock is /proc/uptime in hundredths, as one look at thousands of processes takes a second of its own.
 _SWEEP = """
 group={group}
 seen() {{
@@ -58,17 +59,25 @@ seen() {{
     done
     [ -n "$pids" ]
 }}
-[ -r /proc/self/stat ] || {{ echo blind; exit 0; }}
-tenths=0
+clock() {{
+    read -r now _ </proc/uptime
+    now=${{now%.*}}${{now#*.}}
+}}
+[ -r /proc/self/stat ] && [ -r /proc/uptime ] || {{ echo blind; exit 0; }}
+clock
+begun=$now
+termed=
 while seen; do
-    if [ $tenths -eq 0 ]; then
-        kill -TERM $pids; kill -CONT $pids
-    elif [ $tenths -ge 30 ]; then
+    clock
+    if [ $((now - begun)) -ge 300 ]; then
         echo left $pids; exit 0
-    elif [ $tenths -ge 10 ]; then
+    elif [ $((now - begun)) -ge 100 ]; then
         kill -KILL $pids
+    elif [ -z "$termed" ]; then
+        termed=yes
+        kill -TERM $pids; kill -CONT $pids
     fi 2>/dev/null
-    if sleep 0.1 2>/dev/null; then tenths=$((tenths + 1)); else sleep 1; tenths=$((tenths + 10)); fi
+    sleep 0.1 2>/dev/null || sleep 1
 done
 echo gone
 """
