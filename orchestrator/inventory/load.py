@@ -119,7 +119,7 @@ def _build(folder: Path, sources: list[tuple[Path, str]]) -> Inventory:
     warnings += [f"group_vars/{name}: there is no such group" for name in group_files.unused()]
     warnings += [f"host_vars/{name}: there is no such host" for name in host_files.unused()]
     return Inventory(
-        hosts=groups["all"].hosts,
+        hosts=HostSet(hosts.values()),
         groups=MappingProxyType(groups),
         warnings=(*graph.warnings, *warnings),
         sources=(*(path for path, _ in sources), *group_files.sources, *host_files.sources),

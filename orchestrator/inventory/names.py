@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 
-# A range stands for a letter or a number, so a name with ranges is judged with each range replaced by one digit.
+# A range stands for a letter or a number, so a name with ranges is judged with each range replaced by one digit. In an
+# IPv6 address it stands for a whole group of digits.
 _RANGE = re.compile(r"\[(?:[a-z]:[a-z]|[0-9]+:[0-9]+)(?::[0-9]+)?\]", re.IGNORECASE)
+_GROUP_RANGE = re.compile(r"(?<![^:.])\[[0-9a-f]+:[0-9a-f]+(?::[0-9]+)?\](?![^:.])", re.IGNORECASE)
 _LABEL = r"(?=\w)[\w-]*[^\W_]"
 _HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _BRACKETED = re.compile(r"\[(.+)\]:([0-9]+)")
@@ -27,10 +29,9 @@ def split_port(text: str) -> tuple[str, int | None] | None:
         match = spelling.fullmatch(text)
         if match:
             text, port = match[1], int(match[2])
-    plain = _RANGE.sub("1", text)
-    if "[" in plain or not (is_ipv6(plain) or _HOSTNAME.fullmatch(plain)):
-        return None
-    return text, port
+    if is_ipv6(_GROUP_RANGE.sub("1", text)) or _HOSTNAME.fullmatch(_RANGE.sub("1", text)):
+        return text, port
+    return None
 
 
 def is_host_name(text: str) -> bool:
