@@ -1,5 +1,6 @@
 """The one door: who may do what, and the evidence of it."""
 
+from orchestrator.control import evidence
 from orchestrator.control.actions import (
     Action,
     Actor,
@@ -31,4 +32,5 @@ __all__ = [
     "ShowHosts",
     "StopUnit",
     "TrustKey",
+    "evidence",
 ]

@@ -70,7 +70,7 @@ class Report:
     def exit_status(self) -> int:
         """What a command line ends with: 4 if any host was not reached or not followed to the end, else 1 if any failed
         or did not run, else 0."""
-        return max((_EXIT.get(result.status, 4) for result in self.results), default=0)
+        return exit_status(result.status for result in self.results)
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``exec --json``; `detail` is the reason in words, for people."""
@@ -78,6 +78,11 @@ class Report:
             "hosts": [_result_json(result) for result in self.results],
             "summary": {status.value: count for status, count in self.counts.items()},
         }
+
+
+def exit_status(statuses: Iterable[Status]) -> int:
+    """The worst of many outcomes as an exit status of the command line: 4 before 1 before 0."""
+    return max((_EXIT.get(status, 4) for status in statuses), default=0)
 
 
 def _result_json(result: Result) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""What the audit keeps of an outcome: who ended how, and hashes of what they said; never the output itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from orchestrator.fleet import CloseOutcome, Inspection, PortsAnswer, Report, VitalsAnswer
+
+
+def of_report(report: Report) -> Mapping[str, Any]:
+    """Counts by status, and for each host its status, exit code and the SHA-256 of its two streams as kept."""
+    return {
+        "counts": {status.value: count for status, count in report.counts.items() if count},
+        "hosts": {
+            result.host: {
+                "status": result.status.value,
+                "exit_code": result.exit_code,
+                "stdout_sha256": hashlib.sha256(result.stdout).hexdigest(),
+                "stderr_sha256": hashlib.sha256(result.stderr).hexdigest(),
+                **({"may_be_alive": True} if result.may_be_alive else {}),
+            }
+            for result in report.results
+        },
+    }
+
+
+def of_answers(answers: Iterable[PortsAnswer | VitalsAnswer | Inspection]) -> Mapping[str, Any]:
+    """The status of each host that was looked at."""
+    return {"hosts": {answer.host: {"status": answer.status.value} for answer in answers}}
+
+
+def of_closing(outcome: CloseOutcome) -> Mapping[str, Any]:
+    """How an attempt to free a port ended, and what became of each process."""
+    return {
+        "state": outcome.state.value,
+        "detail": outcome.detail,
+        "processes": [{"pid": e.pid, "state": e.state, "signal": e.signal} for e in outcome.endings],
+    }
