@@ -1,0 +1,72 @@
+"""The composition root: builds the parts, hands them to each other, and takes them down in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from orchestrator.control import Door
+from orchestrator.errors import SettingsError
+from orchestrator.fleet import Fleet
+from orchestrator.home import Home
+from orchestrator.inventory import Inventory, load
+from orchestrator.settings import Settings
+from orchestrator.ssh import Keys, Passphrase, Pool, Trust, passphrase_file
+from orchestrator.store import AuditLog, Database
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that a face needs, built and open."""
+
+    home: Home
+    settings: Settings
+    inventory: Inventory
+    trust: Trust
+    pool: Pool
+    fleet: Fleet
+    database: Database
+    audit: AuditLog
+    door: Door
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, home: Home, *, ask_passphrase: Passphrase) -> AsyncIterator[App]:
+        """Build everything for `home`; closed in reverse order when the block ends.
+
+        Nothing is connected yet. `ask_passphrase` gets the path of an encrypted key and gives its passphrase, or None
+        when there is nobody to ask. Raises the `OrchestratorError` that names what is wrong.
+        """
+        settings = Settings.load(home)
+        inventory = load(home.inventory)
+        for warning in inventory.warnings:
+            log.warning("%s", warning)
+        trust = Trust(home.keys / "known_hosts")
+        ask = passphrase_file(settings.ssh_passphrase_file) if settings.ssh_passphrase_file else ask_passphrase
+        keys = Keys(home.keys, passphrase=ask, agent=_agent(settings))
+        database = await Database.open(home.state / "orchestrator.db")
+        try:
+            audit = AuditLog(database)
+            async with Pool(trust=trust, keys=keys) as pool:
+                fleet = Fleet(pool.run, own_ports={settings.listen[1]})
+                yield cls(home, settings, inventory, trust, pool, fleet, database, audit, Door(audit))
+        finally:
+            await database.close()
+
+
+def _agent(settings: Settings) -> str | None:
+    if not settings.ssh_agent:
+        return None
+    try:
+        return os.environ["SSH_AUTH_SOCK"]
+    except KeyError:
+        raise SettingsError(
+            "is on, but SSH_AUTH_SOCK names no agent", where="SSH_AGENT", remedy="Run: eval $(ssh-agent) && ssh-add"
+        ) from None

@@ -1,0 +1,76 @@
+"""The verbs for pinned host keys."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.session import confirm, home_of, local_actor, run_with_app
+
+if TYPE_CHECKING:
+    from orchestrator.app import App
+
+HostName = Annotated[str, typer.Argument(metavar="HOST", help="One host, by name or address.")]
+
+
+def trust(
+    context: typer.Context,
+    host: HostName,
+    fingerprint: Annotated[
+        str | None, typer.Option(metavar="SHA256:...", help="Pin without asking, only if the host shows this key.")
+    ] = None,
+) -> int:
+    """Fetch a host's key, show its fingerprint, and pin it on yes."""
+    from orchestrator.cli.output import note
+    from orchestrator.control import Face, TrustKey
+    from orchestrator.errors import Refused
+
+    async def work(app: App, stop: asyncio.Event) -> int:
+        chosen = app.inventory.host(host)
+        key = await app.pool.scan(chosen)
+        pinned = app.trust.lookup(chosen)
+        if key in pinned.keys:
+            note(f"{chosen.name}: {key.fingerprint} is trusted already")
+            return 0
+        if fingerprint is not None and fingerprint != key.fingerprint:
+            raise Refused(
+                f"the host shows {key.fingerprint}, not {fingerprint}",
+                where=chosen.name,
+                remedy="Nothing was pinned. Find out why: it may be another machine, or someone in between",
+            )
+        if pinned:
+            note(f"{chosen.name}: another key is pinned: {', '.join(old.fingerprint for old in pinned.keys)}")
+            note(f"If the host was reinstalled, first run: orchestrator keys forget {chosen.name}")
+            raise Refused("the host key has changed", where=chosen.name, remedy="Nothing was pinned")
+        print(f"{chosen.name} ({chosen.address}, port {chosen.port}) shows this {key.algorithm} key:")
+        print(f"  {key.fingerprint}")
+        print("On the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
+        sys.stdout.flush()
+        if fingerprint is None and not await confirm("Is it the same, and pin it?", stop):
+            raise Refused("not confirmed", where=chosen.name, remedy="Nothing was pinned")
+        async with app.door.open(local_actor(Face.CLI), TrustKey(chosen, key.fingerprint), confirmed=True) as passage:
+            app.trust.pin(chosen, key)
+            passage.record({"status": "ok"})
+        note(f"{chosen.name}: pinned")
+        return 0
+
+    return run_with_app(home_of(context), work)
+
+
+def forget(context: typer.Context, host: HostName) -> int:
+    """Forget the pinned keys of a host, hashed lines too."""
+    from orchestrator.cli.output import note
+    from orchestrator.control import Face, ForgetKey
+
+    async def work(app: App, _: asyncio.Event) -> int:
+        chosen = app.inventory.host(host)
+        async with app.door.open(local_actor(Face.CLI), ForgetKey(chosen)) as passage:
+            count = app.trust.forget(chosen)
+            passage.record({"status": "ok", "lines": count})
+        note(f"{chosen.name}: {count} pinned keys forgotten" if count else f"{chosen.name}: no key was pinned")
+        return 0
+
+    return run_with_app(home_of(context), work)

@@ -1,0 +1,146 @@
+"""What the verbs print: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from orchestrator.control import ClosePort
+from orchestrator.fleet import (
+    CloseOutcome,
+    CloseState,
+    Inspection,
+    Ownership,
+    Port,
+    PortsAnswer,
+    Report,
+    Target,
+    clean,
+)
+from orchestrator.inventory import fold
+from orchestrator.ssh import Result, Status
+
+_KEYS = (Status.HOST_KEY_UNKNOWN, Status.HOST_KEY_CHANGED)
+
+
+def note(line: str) -> None:
+    """Say something beside the results."""
+    print(line, file=sys.stderr)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document, and nothing else, on standard output."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Left-aligned columns, as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_report(report: Report) -> None:
+    """Outputs, identical ones once under the folded names of their hosts, then the counts with every problem named."""
+    alone = len(report.results) == 1
+    for group in report.groups:
+        sample = group.sample
+        if not sample.status.answered:
+            continue
+        if not alone:
+            mark = "✔" if sample.status is Status.OK else "✖"
+            exit_code = f" exit {sample.exit_code}" if sample.exit_code else ""
+            print(f"── {mark} {group.folded} ({len(group.hosts)}){exit_code}")
+        _write(sample.stdout, sys.stdout)
+        _write(sample.stderr, sys.stderr)
+    sys.stdout.flush()
+    for group in report.groups:
+        if problem := _problem(group.sample):
+            note(f"{group.folded}: {problem}")
+    if not alone:
+        note(_counts(report))
+
+
+def print_ports(answers: Sequence[PortsAnswer]) -> None:
+    """A table of sockets, and why a host gave none."""
+    rows = [(answer.host, *_port_row(port)) for answer in answers for port in answer.ports]
+    if rows:
+        print_table([("HOST", "PROTO", "ADDRESS", "PORT", "PID", "PROCESS", "UNIT"), *rows])
+    sys.stdout.flush()
+    for answer in answers:
+        if answer.status is not Status.OK:
+            note(f"{answer.host}: {answer.status.replace('_', ' ')}: {clean(answer.detail)}")
+        if answer.more:
+            note(f"{answer.host}: {answer.more} more sockets are left out")
+    hidden = [answer.host for answer in answers if answer.hidden]
+    if hidden:
+        note(f"{', '.join(hidden)}: some owners are hidden without root; `become: true` in the inventory shows them")
+
+
+def print_targets(inspection: Inspection, targets: Sequence[Target]) -> None:
+    """What closing a port would end, and what would come of it."""
+    for target in targets:
+        process, unit = target.process, target.unit
+        who = f"pid {process.pid}, {process.user}, since {process.started.astimezone():%F %T %z}"
+        note(f"{inspection.host}: {target.protocol} {target.port} is held by {process.command or process.name} ({who})")
+        if unit and unit.restarts_after_term:
+            note(f"{inspection.host}: {unit.name} has Restart={unit.restart}: systemd will start it again")
+    for activator in inspection.activators:
+        note(f"{inspection.host}: {activator} will start it again at the next connection")
+    if inspection.connections:
+        note(f"{inspection.host}: {inspection.connections} open connections will be cut")
+
+
+def print_closing(outcome: CloseOutcome, action: ClosePort) -> None:
+    """What came of closing a port."""
+    what = f"{action.host.name}: {action.protocol} {action.port}"
+    detail = f": {clean(outcome.detail)}" if outcome.detail else ""
+    if outcome.state is CloseState.CLOSED:
+        note(f"{what} is free ({outcome.duration:.1f} s){detail}")
+    else:
+        note(f"{what} was not closed ({outcome.state.replace('_', ' ')}){detail}")
+
+
+def _port_row(port: Port) -> tuple[str, ...]:
+    first = port.processes[0] if port.processes else None
+    unseen = {Ownership.HIDDEN: "(hidden)", Ownership.NONE: "(kernel)"}.get(port.ownership, "")
+    name, unit = (first.name, first.container or first.unit) if first else (unseen, "")
+    more = f" +{len(port.processes) - 1}" if len(port.processes) > 1 else ""
+    return port.protocol, port.address, str(port.port), str(first.pid) if first else "-", f"{name}{more}", unit or "-"
+
+
+def _problem(result: Result) -> str:
+    detail = clean(result.detail)
+    if result.status is Status.OK:
+        return detail
+    if result.status is Status.FAILED:
+        return ", ".join(filter(None, [f"exit status {result.exit_code}", detail]))
+    status = result.status.replace("_", " ")
+    words = detail if detail.startswith(status) else f"{status}: {detail}"
+    alive = "; it may still be running there" if result.may_be_alive else ""
+    remedy = f". To look at it: orchestrator keys trust {result.host}" if result.status in _KEYS else ""
+    return f"{words}{alive}{remedy}"
+
+
+def _counts(report: Report) -> str:
+    parts = []
+    for status, hosts in report.hosts.items():
+        named = "" if status is Status.OK else f" ({fold(hosts)})"
+        parts.append(f"{len(hosts)} {status.replace('_', ' ')}{named}")
+    return ", ".join(parts)
+
+
+def _write(output: bytes, stream: TextIO) -> None:
+    """Bytes as they came into a pipe or file; on a terminal without what could take it over."""
+    if not output:
+        return
+    stream.flush()
+    if stream.isatty():
+        text = clean(output.decode("utf-8", "replace"))
+        stream.write(text if text.endswith("\n") else text + "\n")
+    else:
+        stream.buffer.write(output)
+    stream.flush()

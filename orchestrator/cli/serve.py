@@ -1,0 +1,86 @@
+"""The verbs that stay: serve, chat, demo."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from orchestrator.cli.session import home_of, local_actor, run_with_app
+
+if TYPE_CHECKING:
+    from orchestrator.app import App
+    from orchestrator.demo import DemoFleet
+
+
+def serve(context: typer.Context) -> int:
+    """Run the Telegram bot, with a connection kept to every host, until SIGTERM or Ctrl-C."""
+
+    async def work(app: App, stop: asyncio.Event) -> int:
+        from orchestrator.faces import Faces
+
+        app.pool.keep(app.inventory.hosts)
+        await Faces(app).serve_telegram(stop)
+        return 0
+
+    return run_with_app(home_of(context), work, until_stopped=True)
+
+
+def chat(context: typer.Context) -> int:
+    """Talk to the fleet on the terminal, with the same commands as in Telegram."""
+
+    async def work(app: App, stop: asyncio.Event) -> int:
+        return await _converse(app, stop)
+
+    return run_with_app(home_of(context), work)
+
+
+def demo() -> int:
+    """Try it: a small fleet of real SSH hosts on this machine, and a chat."""
+    from orchestrator.demo import demo_fleet
+    from orchestrator.home import Home
+
+    with demo_fleet() as fleet:
+        alone = not (sys.stdin.isatty() and sys.stdout.isatty())
+        print(_introduction(fleet, alone))
+
+        async def work(app: App, stop: asyncio.Event) -> int:
+            script = fleet.commands if alone else ()
+            return await _converse(app, stop, script, telegram=app.settings.bot_token is not None)
+
+        return run_with_app(Home(fleet.home), work)
+
+
+def _introduction(fleet: DemoFleet, alone: bool) -> str:
+    first = "\n".join(f"  {command}" for command in fleet.commands)
+    return (
+        "Three SSH hosts are running on this machine: web1, web2 and db1.\n"
+        f"{'These commands are now run in their chat' if alone else 'This is their chat. Try'}:\n{first}\n"
+        f"A forgotten web server listens on {fleet.port}: /op_stop web1 {fleet.port} closes it.\n"
+        + ("" if alone else "/help lists all, Ctrl-D leaves and cleans up.\n")
+    )
+
+
+async def _converse(app: App, stop: asyncio.Event, script: Sequence[str] = (), *, telegram: bool = False) -> int:
+    """Chat on the terminal until its end or `stop`; with `telegram`, serve that meanwhile."""
+    from orchestrator.control import Face
+    from orchestrator.faces import Faces
+
+    app.pool.keep(app.inventory.hosts)
+    faces, leave = Faces(app), asyncio.Event()
+    serving = asyncio.create_task(faces.serve_telegram(leave)) if telegram else None
+    talking = asyncio.create_task(faces.converse(local_actor(Face.TERMINAL), script=script))
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({talking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await talking if talking.done() else 0
+    finally:
+        leave.set()
+        for task in (talking, stopped):
+            task.cancel()
+        await asyncio.wait({talking, stopped})
+        if serving:
+            await serving

@@ -1,0 +1,134 @@
+"""The other half of the composition root: the chat over an open `App`, for Telegram and for the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.app import App
+from orchestrator.bot.application import TelegramFace
+from orchestrator.bot.commands import SelfReport, Services, build_router
+from orchestrator.bot.language import Catalogues, Languages
+from orchestrator.bot.redact import Redactor
+from orchestrator.bot.runs import Runs
+from orchestrator.bot.terminal import Terminal
+from orchestrator.control import Actor
+from orchestrator.errors import SettingsError, StoreError
+from orchestrator.store import Buttons, Inbox, Preferences
+from orchestrator.version import __version__
+
+
+class Faces:
+    """The chat's commands, built once and shared by the faces.
+
+    Installs the redaction of secrets in all that is logged from here on.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._telegram: TelegramFace | None = None
+        self.buttons = Buttons(app.database)
+        self.catalogues = Catalogues(app.settings.zone)
+        self.runs = Runs()
+        preferences = Preferences(app.database)
+        self.languages = Languages(preferences, app.settings.language)
+        passwords = [host.become.password for host in app.inventory.hosts if host.become and host.become.password]
+        self._redactor = Redactor(passwords)
+        self._redactor.install()
+        self.router = build_router(
+            Services(
+                inventory=lambda: app.inventory,
+                state=app.pool.state,
+                fleet=app.fleet,
+                door=app.door,
+                buttons=self.buttons,
+                preferences=preferences,
+                catalogues=self.catalogues,
+                runs=self.runs,
+                self_report=self.report,
+            )
+        )
+
+    async def serve_telegram(self, stop: asyncio.Event) -> None:
+        """Serve Telegram until `stop` is set.
+
+        Raises `SettingsError` when there is no token or Telegram rejects it, and `PollingStuck` when only a new
+        process may help.
+        """
+        settings = self._app.settings
+        if settings.bot_token is None:
+            raise SettingsError(
+                "is missing, so there is nothing to serve",
+                where="BOT_TOKEN",
+                remedy="Set it in .env, or use `orchestrator chat`, the same chat on this terminal",
+            )
+        self._telegram = TelegramFace(
+            token=settings.bot_token,
+            api_url=settings.telegram_api_url,
+            allowed=settings.allowed_users,
+            router=self.router,
+            languages=self.languages,
+            catalogues=self.catalogues,
+            inbox=Inbox(self._app.database),
+            buttons=self.buttons,
+            redactor=self._redactor,
+        )
+        await self._telegram.run(stop)
+
+    async def converse(self, actor: Actor, *, script: Sequence[str] = ()) -> int:
+        """Serve `actor` on this terminal until the input ends; with a `script`, those lines instead of the input's."""
+        terminal = Terminal(
+            router=self.router,
+            runs=self.runs,
+            buttons=self.buttons,
+            languages=self.languages,
+            catalogues=self.catalogues,
+            inventory=lambda: self._app.inventory,
+            actor=actor,
+            state=self._app.home.state,
+            hint=os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG"),
+        )
+        return await (terminal.script(script) if script else terminal.run())
+
+    async def report(self) -> SelfReport:
+        """How we ourselves are."""
+        app, telegram = self._app, self._telegram
+        polled = telegram.last_poll if telegram else None
+        trouble, unfinished = "", 0
+        try:
+            rows = await app.audit.unfinished()
+            unfinished = sum(row.at < app.started_at for row in rows)
+        except StoreError as error:
+            trouble = str(error)
+        return SelfReport(
+            version=__version__,
+            started_at=app.started_at,
+            memory=_resident(),
+            connections=Counter(app.pool.state(host).phase for host in app.inventory.hosts),
+            telegram=telegram is not None,
+            last_poll=datetime.fromtimestamp(polled, UTC) if polled else None,
+            database=_size(app.database.path),
+            trouble=trouble,
+            unfinished=unfinished,
+        )
+
+
+def _resident() -> int | None:
+    """Resident memory in bytes: the second field of /proc/self/statm, in pages (proc_pid_statm(5))."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * resource.getpagesize()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
