@@ -13,7 +13,7 @@ from orchestrator.bot.language import Catalogues
 from orchestrator.bot.live import Live, show
 from orchestrator.bot.message import Message
 from orchestrator.bot.render import hosts as render
-from orchestrator.control import Door, ShowHosts
+from orchestrator.control import Door, ShowHosts, evidence
 from orchestrator.fleet import Fleet, VitalsAnswer
 from orchestrator.inventory import Host, HostSet, Inventory
 from orchestrator.ssh.result import Status
@@ -88,7 +88,7 @@ class Agents:
                 answers.setdefault(host.name, late)
             self._answers, self._asked_at, self._asked = dict(answers), self._monotonic(), datetime.now(UTC)
             await show(request.chat, self._draw(request, hosts, answers, complete=True), live.message_id)
-            passage.record({"status": "done"})
+            passage.record(evidence.of_answers(answers.values()))
             await asyncio.wait({asking})
             if not asking.cancelled():
                 asking.result()

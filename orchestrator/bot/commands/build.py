@@ -24,7 +24,9 @@ def build_router(services: Services) -> Router:
     agents = Agents(services.inventory, services.state, services.fleet, services.door, services.catalogues)
     executor = Executor(services.inventory, services.fleet, services.door, services.runs, services.catalogues)
     port_list = Ports(services.inventory, services.fleet, services.door, services.catalogues)
-    closer = Closing(services.inventory, services.fleet, services.door, services.catalogues)
+    closer = Closing(
+        services.inventory, services.fleet, services.door, services.catalogues, list_ports=port_list.op_port
+    )
 
     def command(name: str, description: str, handler: Handler, usage: str = "", *, reads_only: bool = True) -> None:
         commands.append(CommandSpec(name, description, usage, handler, reads_only))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from orchestrator.bot.conversation import Request
@@ -11,47 +10,48 @@ from orchestrator.bot.live import show
 from orchestrator.bot.message import Message
 from orchestrator.bot.render import closing as render
 from orchestrator.bot.render.closing_choices import name
-from orchestrator.bot.render.picker import pick_host
-from orchestrator.control import ClosePort, Door, ListPorts, Passage, StopUnit
+from orchestrator.bot.router import Handler
+from orchestrator.control import ClosePort, Door, ListPorts, Passage, StopUnit, evidence
 from orchestrator.errors import UsageError
-from orchestrator.fleet import CloseOutcome, CloseState, Fleet, Inspection, Protocol
+from orchestrator.fleet import CloseOutcome, CloseState, Fleet, Inspection, Protocol, parse_port
 from orchestrator.inventory import Host, HostSet, Inventory
 from orchestrator.ssh.result import Status
 
 USAGE = N_("<agent> <port>[/udp]")
-PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp))?", re.IGNORECASE | re.ASCII)
 PROTOCOLS: dict[str, Protocol] = {"tcp": "tcp", "udp": "udp"}
 
 
 class Closing:
-    """Closes ports for the chat."""
+    """Closes ports for the chat. `list_ports` shows the ports of a request's host, to choose one."""
 
-    def __init__(self, inventory: Callable[[], Inventory], fleet: Fleet, door: Door, catalogues: Catalogues) -> None:
+    def __init__(
+        self,
+        inventory: Callable[[], Inventory],
+        fleet: Fleet,
+        door: Door,
+        catalogues: Catalogues,
+        list_ports: Handler,
+    ) -> None:
         self._inventory = inventory
         self._fleet = fleet
         self._door = door
         self._catalogues = catalogues
+        self._list_ports = list_ports
 
     async def op_stop(self, request: Request) -> None:
         """``/op_stop <agent> <port>[/udp]``; without a host or a port, its ports are shown to choose from."""
         locale = self._catalogues.locale(request.language)
         _ = locale.gettext
-        inventory, words = self._inventory(), request.text.split()
-        usage = f"/op_stop {_(USAGE)}"
+        words = request.text.split(maxsplit=1)
         if len(words) < 2:
-            everywhere = HostSet([inventory.server]) | inventory.hosts
-            hosts = inventory.select(words[0]) if words else everywhere
-            await request.chat.send(pick_host(hosts, "ports.show", usage, locale))
+            await self._list_ports(request)
             return
-        hosts, port = inventory.select(words[0]), PORT.fullmatch(words[1])
-        if len(words) > 2 or port is None or not 0 < int(port[1]) < 65536:
-            what = _("{text} is not a port").format(text=" ".join(words[1:]))
-            raise UsageError(what, remedy=_("Type it like this: {usage}").format(usage=usage))
+        hosts = self._inventory().select(words[0])
+        port, protocol = parse_port(words[1])
         if len(hosts) > 1:
             what = _("{pattern} means {n} hosts").format(pattern=words[0], n=len(hosts))
             raise UsageError(what, remedy=_("A port is closed on one host at a time."))
-        protocol = PROTOCOLS[port[2].lower()] if port[2] else None
-        await self._ask(request, hosts[0], int(port[1]), protocol)
+        await self._ask(request, hosts[0], port, protocol)
 
     async def ask(self, request: Request) -> None:
         """[✖ 8080] in a list of ports: the question comes as a new message, the list stays."""
@@ -96,21 +96,22 @@ class Closing:
     async def _tell(
         self, request: Request, passage: Passage, outcome: CloseOutcome, inspection: Inspection, protocol: Protocol
     ) -> None:
-        passage.record({"status": outcome.state.value, "detail": outcome.detail})
+        passage.record(evidence.of_closing(outcome))
         locale = self._catalogues.locale(request.language)
         await show(request.chat, render.outcome(outcome, inspection, protocol, locale), request.message_id)
 
     async def _ask(self, request: Request, host: Host, port: int, protocol: Protocol | None) -> None:
         async with self._door.open(request.actor, ListPorts(HostSet([host]))) as passage:
             inspection = await self._fleet.inspect(host, port, protocol)
-            passage.record({"status": inspection.status.value})
+            passage.record(evidence.of_answers([inspection]))
         await request.chat.send(self._question(inspection, request))
 
     def _question(self, inspection: Inspection, request: Request) -> Message:
         locale = self._catalogues.locale(request.language)
         if len({each.protocol for each in inspection.ports}) > 1:
             return render.which(inspection, locale)
-        if not inspection.targets or any(target.protected for target in inspection.targets):
+        unseen = any(not each.processes for each in inspection.ports)
+        if not inspection.targets or unseen or any(target.protected for target in inspection.targets):
             return render.cannot(inspection, locale)
         return render.question(inspection, inspection.targets, locale)
 

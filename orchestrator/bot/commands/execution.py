@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from orchestrator.bot.commands.answers import Answers
 from orchestrator.bot.conversation import Request
@@ -19,11 +18,10 @@ from orchestrator.bot.render import execution as render
 from orchestrator.bot.render import general
 from orchestrator.bot.render.markup import code
 from orchestrator.bot.runs import Run, Runs
-from orchestrator.control import CONFIRM_WITHIN_S, Door, Exec, NotConfirmed, Passage
+from orchestrator.control import CONFIRM_WITHIN_S, Door, Exec, NotConfirmed, Passage, evidence
 from orchestrator.errors import UnknownHost, UsageError
 from orchestrator.fleet import Fleet, Report
 from orchestrator.inventory import HostSet, Inventory, fold
-from orchestrator.ssh.result import Result
 
 EXEC_USAGE = N_("<agent> <cmd>")
 BROADCAST_USAGE = N_("<cmd>")
@@ -143,10 +141,10 @@ class Executor:
                 async with live:
                     await self._collect(action, answers, run, live)
             except asyncio.CancelledError:
-                passage.record(_audited(answers.results, "cancelled"))
+                passage.record(evidence.of_report(Report.of(answers.results)))
                 await _last_words(request, live, render.interrupted(so_far(), locale))
                 raise
-            passage.record(_audited(answers.results, "cancelled" if run.stop.is_set() else "done"))
+            passage.record(evidence.of_report(Report.of(answers.results)))
             end = _end(so_far(), run, locale)
             if end.document is None:
                 self._runs.keep(run.id, render.document(so_far(), locale))
@@ -191,7 +189,3 @@ async def _last_words(request: Request, live: Live, message: Message) -> None:
     """We are being stopped: leave no message that looks as if work went on."""
     async with asyncio.timeout(2):
         await request.chat.edit(live.message_id, message)
-
-
-def _audited(results: Sequence[Result], status: str) -> dict[str, Any]:
-    return {"status": status, "hosts": {key.value: fold(names) for key, names in Report.of(results).hosts.items()}}

@@ -10,7 +10,7 @@ from orchestrator.bot.language import N_, Catalogues
 from orchestrator.bot.live import Live, show
 from orchestrator.bot.render import ports as render
 from orchestrator.bot.render.picker import pick_host
-from orchestrator.control import Door, ListPorts
+from orchestrator.control import Door, ListPorts, evidence
 from orchestrator.fleet import Fleet, PortsAnswer
 from orchestrator.inventory import Host, HostSet, Inventory
 
@@ -51,7 +51,7 @@ class Ports:
         async with self._door.open(request.actor, ListPorts(HostSet([host]))) as passage:
             async with aclosing(self._fleet.ports([host])) as stream:
                 answers = [answer async for answer in stream]
-            passage.record({"status": answers[0].status.value})
+            passage.record(evidence.of_answers(answers))
         # The way in is never offered to be closed (and the host refuses, too).
         spared = frozenset() if host.local else frozenset({host.port})
         await show(request.chat, render.ports(answers[0], page, spared, locale), request.message_id)
@@ -65,7 +65,7 @@ class Ports:
                 async for answer in stream:
                     answers.append(answer)
                     live.changed()
-            passage.record({"status": "done"})
+            passage.record(evidence.of_answers(answers))
         place = {name: number for number, name in enumerate(hosts.names)}
         answers.sort(key=lambda answer: place[answer.host])
         await show(request.chat, render.ports_of_many(answers, 0, locale), live.message_id)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from orchestrator.bot.language import Locale
 from orchestrator.bot.message import Button, Document, Message
+from orchestrator.bot.phrases import translate
 from orchestrator.bot.render.markup import COLUMNS, Html, bold, code, cut, cut_units, esc, lines, pre, width
 from orchestrator.bot.render.outcome import MARKS, reason, size, word
 from orchestrator.bot.render.sections import HEADING, Section, fit
@@ -18,6 +19,7 @@ from orchestrator.inventory import HostSet, fold
 from orchestrator.ssh.result import Result, Status
 
 DOCUMENT_LIMIT = 20_000_000  # bytes; Telegram takes 50 MB (Bot API, sendDocument)
+COMMAND_LIMIT = 300  # UTF-16 units of the command above its answers
 QUESTION_LIMIT = 1500  # UTF-16 units of the command, and of the hosts, in a question
 
 
@@ -59,7 +61,7 @@ def running(execution: Execution, stop: Button, stopping: bool, locale: Locale) 
         state = execution.hosts.names[0]
     else:
         state = _("{answered} of {n} answered").format(answered=answered, n=n)
-    head = bold(_headline("⏹" if stopping else "▶", execution.command, state))
+    head = _head("⏹" if stopping else "▶", execution.command, state)
     done = {result.host for result in execution.results}
     waiting = HostSet(host for host in execution.hosts if host.name not in done)
     tail = esc(_("waiting for: {hosts}").format(hosts=cut_units(waiting.folded, 200))) if answered and waiting else ""
@@ -80,7 +82,7 @@ def finished(execution: Execution, again: Button, as_file: Button, locale: Local
     else:
         mark = "✔" if good == n else "⚠" if good else "✖"
         state = _("{good} of {n}").format(good=good, n=n) + f" · {took}"
-    head = bold(_headline(mark, execution.command, state))
+    head = _head(mark, execution.command, state)
     body, everything = fit(head, _sections(execution, locale), Html(""), locale)
     if everything:
         return Message(body, ((again, as_file),), silent=good == n)
@@ -93,7 +95,7 @@ def interrupted(execution: Execution, locale: Locale) -> Message:
     done = {result.host for result in execution.results}
     rest = cut_units(HostSet(host for host in execution.hosts if host.name not in done).folded, 300)
     text = _("I am being stopped; the outcome is unknown on: {hosts}").format(hosts=rest)
-    head = bold(_headline("❓", execution.command, _("interrupted")))
+    head = _head("❓", execution.command, _("interrupted"))
     body, _all = fit(head, _sections(execution, locale), esc(text), locale)
     return Message(body, silent=False)
 
@@ -110,13 +112,19 @@ def document(execution: Execution, locale: Locale) -> Document:
     if len(content) > DOCUMENT_LIMIT:
         note = _("[… the rest is left out: the file would be {size} …]").format(size=size(len(content)))
         content = content[:DOCUMENT_LIMIT] + f"\n{note}\n".encode()
-    stamp = f"{began:%Y%m%d-%H%M%S}" if began else "output"
+    stamp = f"{began.astimezone(locale.zone):%Y%m%d-%H%M%S}" if began else "output"
     return Document(f"{stamp}.txt", content)
 
 
-def _headline(mark: str, command: str, state: str) -> str:
+def _head(mark: str, command: str, state: str) -> Html:
+    """The line that is read on a lock screen; a command that does not fit in it follows in full."""
+    state = cut(state, 60)
     room = max(12, COLUMNS - width(mark) - width(state) - 4)
-    return f"{mark} {_one_line(command, room)} · {cut(state, 60)}"
+    line = _one_line(command, room)
+    whole = clean(command).strip()
+    return lines(
+        (bold(f"{mark} {line} · {state}"), pre(cut_units(whole, COMMAND_LIMIT)) if line != whole else Html(""))
+    )
 
 
 def _one_line(command: str, columns: int) -> str:
@@ -138,11 +146,10 @@ def _sections(execution: Execution, locale: Locale) -> list[Section]:
     alone = len(execution.hosts) == 1
     sections = []
     for group in shown:
-        plain = alone and group.sample.status.answered
-        heading = Html("") if plain else bold(cut_units(_title(group, execution, locale), HEADING))
+        heading = Html("") if alone else bold(cut_units(_title(group, execution, locale), HEADING))
         notes = [esc(cut_units(note, HEADING)) for note in _notes(group, execution, locale)]
         text = _text(group.sample, locale)
-        if plain and not text.strip():
+        if alone and group.sample.status.answered and not text.strip():
             notes.insert(0, esc(locale.gettext("no output")))
         sections.append(Section(lines((heading, *notes)), text))
     return sections
@@ -168,8 +175,8 @@ def _notes(group: Group, execution: Execution, locale: Locale) -> list[str]:
     if alive:
         notes.append("⚠ " + _("It may still be running on {hosts}.").format(hosts=fold(alive)))
     sample = group.sample
-    if sample.status.answered and sample.detail:
-        notes.append(reason(sample.detail, locale).strip(" ()"))
+    if sample.detail and (sample.status.answered or len(execution.hosts) == 1):
+        notes.insert(0, translate(sample.detail, locale))
     if sample.truncated:
         sent = size(sample.stdout_size + sample.stderr_size)
         notes.append(_("The host sent {size}; the middle is left out.").format(size=sent))

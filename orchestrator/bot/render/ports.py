@@ -61,7 +61,10 @@ def ports(answer: PortsAnswer, page: int, spared: frozenset[int], locale: Locale
     page = min(max(page, 0), pages - 1)
     shown = rows[page * PAGE : (page + 1) * PAGE]
     both = {row.port for row in rows if row.protocol == "tcp"} & {row.port for row in rows if row.protocol == "udp"}
-    closing = list(dict.fromkeys(_close(answer.host, row, both) for row in shown if _closable(row, spared)))
+    closing = [
+        _close(answer.host, protocol, port, named=port in both)
+        for protocol, port in dict.fromkeys((row.protocol, row.port) for row in shown if _closable(row, spared))
+    ]
     turn = [
         Button(label, "ports.show", {"host": answer.host, "page": str(number)})
         for label, number in ((f"◂ {page}/{pages}", page - 1), (f"{page + 2}/{pages} ▸", page + 1))
@@ -69,7 +72,7 @@ def ports(answer: PortsAnswer, page: int, spared: frozenset[int], locale: Locale
     ]
     keys = [*(closing[start : start + ROW] for start in range(0, len(closing), ROW)), [again, *turn]]
     return Message(
-        lines((bold(_heading(answer, locale)), pre(_table(shown, locale)), _footer(answer, locale))),
+        lines((bold("🔌 " + _heading(answer, locale)), pre(_table(shown, locale)), _footer(answer, locale))),
         tuple(tuple(row) for row in keys),
     )
 
@@ -105,7 +108,7 @@ def ports_of_many(answers: Sequence[PortsAnswer], waiting: int, locale: Locale) 
 
 def _heading(answer: PortsAnswer, locale: Locale) -> str:
     n = len(listening(answer.ports))
-    return f"🔌 {answer.host} · " + locale.ngettext("{n} listening", "{n} listening", n).format(n=n)
+    return f"{answer.host} · " + locale.ngettext("{n} listening", "{n} listening", n).format(n=n)
 
 
 def _unread(answer: PortsAnswer, locale: Locale) -> str:
@@ -177,7 +180,6 @@ def _closable(row: Listening, spared: frozenset[int]) -> bool:
     return row.ownership is not Ownership.NONE and not (row.protocol == "tcp" and row.port in spared)
 
 
-def _close(host: str, row: Listening, both: set[int]) -> Button:
-    number = f"{row.protocol} {row.port}" if row.port in both or row.protocol == "udp" else f"{row.port}"
-    args = {"host": host, "port": str(row.port), "protocol": row.protocol}
-    return Button(f"✖ {number}", "close.ask", args)
+def _close(host: str, protocol: str, port: int, *, named: bool) -> Button:
+    label = f"✖ {protocol} {port}" if named or protocol == "udp" else f"✖ {port}"
+    return Button(label, "close.ask", {"host": host, "port": str(port), "protocol": protocol})

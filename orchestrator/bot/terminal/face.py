@@ -1,0 +1,161 @@
+"""The chat with a person at a terminal, or with a script."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.output import Output
+
+from orchestrator.bot.conversation import Request
+from orchestrator.bot.language import Catalogues, Languages
+from orchestrator.bot.message import Message
+from orchestrator.bot.render.markup import esc
+from orchestrator.bot.router import Router
+from orchestrator.bot.runs import Runs
+from orchestrator.bot.terminal.chat import TerminalChat
+from orchestrator.bot.terminal.completion import Words
+from orchestrator.bot.terminal.screen import Drawn, Screen, Transcript
+from orchestrator.control import Actor
+from orchestrator.inventory import Inventory
+from orchestrator.store import Buttons
+
+PROMPT = "› "
+LEAVE_WITHIN_S = 10.0  # running commands are stopped on their hosts, which takes up to 5 s
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The face of one local `actor`. `state` is the folder for history and files; `hint` suggests a language (LANG)."""
+
+    router: Router
+    runs: Runs
+    buttons: Buttons
+    languages: Languages
+    catalogues: Catalogues
+    inventory: Callable[[], Inventory]
+    actor: Actor
+    state: Path
+    hint: str | None = None
+
+    async def run(self, stdin: TextIO = sys.stdin, stdout: TextIO = sys.stdout) -> int:
+        """Serve until the input ends; a person when both ends are a terminal, else line by line."""
+        if stdin.isatty() and stdout.isatty():
+            return await self.converse()
+        return await self._transcribe(_lines(stdin), stdout)
+
+    async def script(self, commands: Sequence[str], stdout: TextIO = sys.stdout) -> int:
+        """Serve the given lines (commands, or numbers of buttons) one after the other, and print the exchange."""
+        return await self._transcribe(_each(commands), stdout)
+
+    async def converse(self, input_: Input | None = None, output: Output | None = None) -> int:
+        """Serve a person: commands run beside the prompt, Ctrl-C stops them, Ctrl-D leaves."""
+        session: PromptSession[str] = PromptSession(
+            history=FileHistory(str(_private(self.state / "chat_history"))),
+            completer=Words(self.router.commands, self.inventory),
+            complete_while_typing=False,
+            input=input_,
+            output=output,
+        )
+        screen = Drawn(session.app.output)
+        chat = self._chat(screen)
+        tasks: set[asyncio.Task[None]] = set()
+        while True:
+            try:
+                line = await session.prompt_async(PROMPT)
+            except KeyboardInterrupt:
+                if not self.runs.stop_all(self.actor.id):
+                    for task in tasks:
+                        task.cancel()
+                continue
+            except EOFError:
+                break
+            screen.typed()
+            task = asyncio.create_task(self._serve(line, chat, screen))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        self.runs.stop_all(self.actor.id)
+        await _finish(tasks)
+        return 0
+
+    async def _transcribe(self, source: AsyncIterator[str], stdout: TextIO) -> int:
+        screen = Transcript(stdout)
+        chat = self._chat(screen)
+        async for line in source:
+            screen.write(f"{PROMPT}{line}")
+            await self._serve(line, chat, screen)
+        return 0
+
+    def _chat(self, screen: Screen) -> TerminalChat:
+        return TerminalChat(self.buttons, self.actor.id, screen, self.state / "files")
+
+    async def _serve(self, line: str, chat: TerminalChat, screen: Screen) -> None:
+        text = line.strip()
+        if not text:
+            return
+        request = Request(self.actor, chat, await self.languages.of(self.actor.id, self.hint), name="")
+        try:
+            if text.isdecimal() and len(text) < 10:
+                await self._tap(int(text), chat, request)
+            else:
+                await self._command(text, chat, request)
+        finally:
+            await screen.settle()
+
+    async def _tap(self, number: int, chat: TerminalChat, request: Request) -> None:
+        button = chat.button(number)
+        if button is None:
+            _ = self.catalogues.locale(request.language).gettext
+            await chat.send(Message(esc("❔ " + _("There is no button {n}.").format(n=number))))
+            return
+        button_id, message_id = button
+        tap = Request(request.actor, chat, request.language, name="", message_id=message_id)
+        notice, taken = await self.router.press(button_id, tap)
+        if taken:
+            await self.router.handle(taken)
+        else:
+            await chat.send(Message(esc(notice)))
+
+    async def _command(self, text: str, chat: TerminalChat, request: Request) -> None:
+        name = self.router.command_of(text)
+        rest = ""
+        if name is None and text.startswith("/"):
+            name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
+        if not name:
+            _ = self.catalogues.locale(request.language).gettext
+            await chat.send(Message(esc("❔ " + _("Commands begin with a slash: /help lists them."))))
+            return
+        await self.router.handle(Request(request.actor, chat, request.language, name, rest))
+
+
+async def _lines(stdin: TextIO) -> AsyncIterator[str]:
+    while line := await asyncio.to_thread(stdin.readline):
+        yield line.rstrip("\n")
+
+
+async def _each(lines: Sequence[str]) -> AsyncIterator[str]:
+    for line in lines:
+        yield line
+
+
+async def _finish(tasks: set[asyncio.Task[None]]) -> None:
+    if tasks:
+        _done, pending = await asyncio.wait(tasks, timeout=LEAVE_WITHIN_S)
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending, timeout=LEAVE_WITHIN_S)
+
+
+def _private(path: Path) -> Path:
+    """What was typed may hold secrets: only its owner reads it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600, exist_ok=True)
+    return path

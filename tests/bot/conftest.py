@@ -1,0 +1,119 @@
+"""A whole control node without a face: real sshd hosts, a real pool, the real store, door and fleet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from orchestrator.bot.commands import SelfReport, Services, build_router
+from orchestrator.bot.language import Catalogues, Languages
+from orchestrator.bot.router import Router
+from orchestrator.bot.runs import Runs
+from orchestrator.control import Door
+from orchestrator.fleet import Fleet
+from orchestrator.inventory import Group, Host, HostSet, Inventory
+from orchestrator.ssh import Keys, Limits, Phase, Pool, Trust
+from orchestrator.store import AuditLog, Buttons, Database, Preferences
+from tests import sshd
+from tests.bot.person import Person
+
+OWN_PORT = 8002
+LIMITS = Limits(connect_timeout=2.0)
+
+
+@dataclass
+class Node:
+    """The parts, and what may be changed of them while a test runs."""
+
+    inventory: Inventory
+    pool: Pool
+    fleet: Fleet
+    audit: AuditLog
+    door: Door
+    buttons: Buttons
+    preferences: Preferences
+    catalogues: Catalogues
+    runs: Runs
+    state: Path
+    router: Router = field(init=False)
+    report: SelfReport = field(
+        default_factory=lambda: SelfReport(
+            version="1.2.3",
+            started_at=datetime.now(UTC),
+            memory=123 << 20,
+            connections={Phase.UP: 3, Phase.PARKED: 1},
+            telegram=True,
+            last_poll=datetime.now(UTC),
+            database=40960,
+            trouble="",
+            unfinished=0,
+        )
+    )
+
+    def __post_init__(self) -> None:
+        self.router = build_router(
+            Services(
+                inventory=lambda: self.inventory,
+                state=self.pool.state,
+                fleet=self.fleet,
+                door=self.door,
+                buttons=self.buttons,
+                preferences=self.preferences,
+                catalogues=self.catalogues,
+                runs=self.runs,
+                self_report=self._self_report,
+            )
+        )
+
+    async def _self_report(self) -> SelfReport:
+        return self.report
+
+    @property
+    def languages(self) -> Languages:
+        return Languages(self.preferences, None)
+
+    def person(self, number: int = 1001, language: str = "en") -> Person:
+        return Person(self.router, self.buttons, number, language)
+
+
+def inventory_of(hosts: list[Host]) -> Inventory:
+    """All of them in a group `all`, those whose name begins with web in `web`."""
+    web = HostSet(host for host in hosts if host.name.startswith("web"))
+    everything = HostSet(hosts)
+    return Inventory(everything, {"all": Group("all", everything, ("web",)), "web": Group("web", web)})
+
+
+@pytest.fixture(scope="session")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.Fleet]:
+    """Three hosts that answer: web1, web2, web3."""
+    with sshd.fleet(tmp_path_factory.mktemp("hosts"), 3) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+async def node(hosts: sshd.Fleet, tmp_path: Path) -> AsyncIterator[Node]:
+    """A control node of web1, web2, web3, and db1 where nobody listens."""
+    state = tmp_path / "state"
+    database = await Database.open(state / "orchestrator.db")
+    trust, keys = Trust(hosts.keys / "known_hosts"), Keys(hosts.keys)
+    async with Pool(trust=trust, keys=keys, limits=LIMITS) as pool:
+        audit = AuditLog(database)
+        dead = Host("db1", "127.0.0.77", port=sshd.free_port("127.0.0.77"))
+        yield Node(
+            inventory=inventory_of([*hosts.hosts(), dead]),
+            pool=pool,
+            fleet=Fleet(pool.run, own_ports={OWN_PORT}),
+            audit=audit,
+            door=Door(audit),
+            buttons=Buttons(database),
+            preferences=Preferences(database),
+            catalogues=Catalogues(ZoneInfo("Asia/Taipei")),
+            runs=Runs(),
+            state=state,
+        )
+    await database.close()
