@@ -18,7 +18,7 @@ from orchestrator.fleet.close import (
     read_unit_stop,
 )
 from orchestrator.fleet.fanout import FanOut, Run
-from orchestrator.fleet.hostctl import Frame, HostCtl, UnreadableAnswer, read_frame, started
+from orchestrator.fleet.hostctl import Frame, HostCtl, UnreadableAnswer, read_frame
 from orchestrator.fleet.ports import PortsAnswer, Protocol, read_more, read_ports
 from orchestrator.fleet.vitals import VitalsAnswer, read_vitals
 from orchestrator.inventory.model import Host
@@ -166,9 +166,12 @@ def _frame(result: Result, verb: str) -> tuple[Frame | None, Status, str]:
 
 
 def _change(result: Result, verb: str) -> tuple[Frame | None, CloseState, str]:
-    """As `_frame`, for verbs that change the host: without a whole answer, was anything done?"""
+    """As `_frame`, for verbs that change the host: without a whole answer, may anything have been done?
+
+    The script writes ``began`` before it acts, and what came first is never cut out of an output.
+    """
     frame, status, detail = _frame(result, verb)
-    untouched = status in _NOT_REACHED or (result.status.answered and not started(result))
+    untouched = status in _NOT_REACHED or (result.status.answered and b"\nbegan\t" not in result.stdout)
     return frame, CloseState.NOT_DONE if untouched else CloseState.UNKNOWN, detail or status.value
 
 

@@ -374,6 +374,11 @@ verb_inspect() { # PORT [PROTOCOL]
 
 uptime_seconds() { read -r _now _ </proc/uptime && _now=${_now%.*}; } # the wall clock may jump
 
+begin() { # "began TICKS": from here on something may have been done
+    read -r _up _ </proc/uptime
+    put began "$((${_up%.*}${_up#*.} * clock / 100))"
+}
+
 condition() { # PID TICKS INODES: sets $condition to holds, released, gone, changed or hidden
     condition=gone
     stat_of "$1" || return 0
@@ -466,8 +471,7 @@ verb_close() { # PROTOCOL PORT TARGET...
     timebase
     _found=$(narrow "$_portno" "$_protocol")
     _units=$(printf '%s\n' "$_found" | units_of)
-    read -r _up _ </proc/uptime
-    put began "$((${_up%.*}${_up#*.} * clock / 100))"
+    begin
     if sound "$@"; then
         struck=
         for _target; do
@@ -529,6 +533,7 @@ verb_unit_stop() { # UNIT PROTOCOL PORT
     if [ -n "$_stake" ]; then
         put refused 0 "$_stake"
     else
+        begin
         stop_unit "$_unit"
         scan
     fi

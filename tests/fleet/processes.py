@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import subprocess
 import sys
 import time
@@ -25,13 +26,14 @@ class ShellRun:
     shell: str = "/bin/sh"
     env: dict[str, str] = field(default_factory=lambda: {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
+    def argv(self, script: str) -> list[str]:
+        """The words that run `script`."""
+        return [*self.prefix, *self.shell.split(), "-c", script.replace("/bin/sh", self.shell)]
+
     async def __call__(self, host: Host, command: Command, *, stop: asyncio.Event | None = None) -> Result:  # noqa: ARG002 - nothing here runs long enough to be stopped
         started = time.monotonic()
         process = await asyncio.create_subprocess_exec(
-            *self.prefix,
-            *self.shell.split(),
-            "-c",
-            command.script.replace("/bin/sh", self.shell),
+            *self.argv(command.script),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -47,6 +49,14 @@ class ShellRun:
             stderr,
             duration=time.monotonic() - started,
         )
+
+
+@dataclass(frozen=True)
+class SshRun(ShellRun):
+    """Runs commands with the stock ssh client; `prefix` holds its words up to the host, `shell` may begin with sudo."""
+
+    def argv(self, script: str) -> list[str]:
+        return [*self.prefix, f"{self.shell} -c {shlex.quote(script)}"]
 
 
 @dataclass(frozen=True)
