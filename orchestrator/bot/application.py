@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from telegram import BotCommand, Update
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
-from orchestrator.bot.client import Client, seconds_asked
+from orchestrator.bot.client import Client, brief, seconds_asked
 from orchestrator.bot.deliver import Deliverer
 from orchestrator.bot.gatekeeper import Gatekeeper
 from orchestrator.bot.language import Catalogues, Languages
@@ -67,7 +67,7 @@ class TelegramFace:
         self._pace = pace
         self._client = Client(token, api_url, pace)
         self._deliverer = Deliverer(self._client.ping, pace)
-        parts = Parts(self._client, self._deliverer, buttons, redactor)
+        parts = Parts(self._client, self._deliverer, buttons, redactor, pace)
         self._poller = Poller(self._client, self._accept, pace)
         self._gatekeeper = Gatekeeper(allowed, router.command_of)
         self._reception = Reception(
@@ -128,7 +128,7 @@ class TelegramFace:
         except BadRequest as error:
             log.error("Telegram does not take the command menu: %s", error)
         except (TelegramError, TimeoutError) as error:
-            log.warning("Telegram does not answer, will try again: %s", error)
+            log.warning("Telegram does not answer, will try again: %s", brief(error))
             await asyncio.sleep(seconds_asked(error))
             return False
         return True

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 from telegram import Bot
-from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
+from telegram.error import BadRequest, Forbidden, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
 from orchestrator.bot.pace import Pace
@@ -34,17 +34,20 @@ class Fate(Enum):
 
 
 def fate_of(error: TelegramError | TimeoutError) -> Fate:
-    """Judge the error of a call. The library hides connect and read errors behind one class; their cause tells."""
+    """Judge the error of a call. The library has one class for connecting and for reading; the cause tells which."""
     if isinstance(error, BadRequest | Forbidden):
         return Fate.REFUSED
-    if isinstance(error, RetryAfter):
-        return Fate.NOT_SENT
     cause = error.__cause__
-    if isinstance(error, NetworkError) and cause is None:
-        return Fate.NOT_SENT  # Telegram answered, with a 5xx
+    if isinstance(error, TelegramError) and (cause is None or isinstance(cause, TelegramError)):
+        return Fate.NOT_SENT  # answered with a status other than 2xx, perhaps with a page that is not JSON
     if isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return Fate.NOT_SENT
     return Fate.UNKNOWN
+
+
+def brief(error: Exception) -> str:
+    """An error for a log line: the library quotes whole pages of a gateway."""
+    return (str(error) or type(error).__name__)[:200]
 
 
 def seconds_asked(error: Exception) -> float:

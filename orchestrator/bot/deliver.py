@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from telegram.error import TelegramError
 
-from orchestrator.bot.client import UPLOAD_S, Fate, fate_of, seconds_asked
+from orchestrator.bot.client import UPLOAD_S, Fate, brief, fate_of, seconds_asked
 from orchestrator.bot.pace import ALL_CHATS, EDITS_OF_A_MESSAGE_S, GROUP_CHAT, PRIVATE_CHAT, Allowance, Pace
 
 log = logging.getLogger(__name__)
@@ -120,6 +120,8 @@ class Deliverer:
                     await _rest(line, wait)
                 else:
                     line.jobs.remove(job)
+                    if job.key is not None:
+                        line.edited_at[job.key] = self._monotonic()
                     await self._attempt(line, job)
         finally:
             if line.jobs:
@@ -184,13 +186,12 @@ class Deliverer:
 
     async def _failed(self, line: _Line, job: _Job, error: Exception, fate: Fate) -> None:
         if fate is Fate.REFUSED or (fate is Fate.UNKNOWN and job.doubtful):
-            self._give_up(line, job, str(error))
+            self._give_up(line, job, brief(error))
             return
         job.doubtful = job.doubtful or (fate is Fate.UNKNOWN and job.key is None)
         line.failures += 1
-        log.log(
-            logging.WARNING if line.failures == 1 else logging.DEBUG, "chat %s: will try again: %s", line.chat_id, error
-        )
+        level = logging.WARNING if line.failures == 1 else logging.DEBUG
+        log.log(level, "chat %s: will try again: %s", line.chat_id, brief(error))
         line.jobs.appendleft(job)
         await asyncio.sleep(seconds_asked(error) or self._pace.pause(line.failures))
 

@@ -13,8 +13,9 @@ class Pace:
 
     `poll` is how long Telegram may hold a getUpdates open; `answer` how long any call may take beyond that;
     `first_pause` to `longest_pause` are waited between attempts while Telegram is away; `wedged_after` without a
-    successful poll the HTTP client is replaced; `keep` is how long an answer is worth delivering; `drain` how long
-    stopping waits for running commands, and again for their answers.
+    successful poll the HTTP client is replaced; `shown` is how long a command waits for its message to be shown before
+    it goes on without knowing; `keep` how long an answer is worth delivering; `drain` how long stopping waits for
+    running commands, and again for their answers.
     """
 
     poll: float = 10.0
@@ -22,6 +23,7 @@ class Pace:
     first_pause: float = 1.0
     longest_pause: float = 10.0
     wedged_after: float = 30.0
+    shown: float = 10.0
     keep: float = 3600.0
     drain: float = 10.0
 

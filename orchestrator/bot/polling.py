@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
-from orchestrator.bot.client import Client, seconds_asked
+from orchestrator.bot.client import Client, brief, seconds_asked
 from orchestrator.bot.pace import Pace
 from orchestrator.errors import OrchestratorError, SettingsError
 
@@ -123,4 +123,4 @@ def rejected() -> SettingsError:
 def _explain(error: TelegramError | TimeoutError) -> str:
     if isinstance(error, Conflict):
         return "another program polls with the same bot token; stop one of them"
-    return str(error) or type(error).__name__
+    return brief(error)

@@ -11,7 +11,7 @@ from types import TracebackType
 # The token is part of every Bot API URL, so HTTP libraries put it into log lines and exceptions
 # (https://core.telegram.org/bots/api#making-requests).
 TOKEN_IN_URL = re.compile(r"bot\d+(?::|%3A)[\w-]+", re.IGNORECASE)
-HIDDEN = "<hidden>"
+HIDDEN = "[hidden]"  # no markup: it also goes into messages
 
 # Shorter ones would shred every text, and by the holes they leave would tell where they were.
 SHORTEST_SECRET = 6
@@ -60,6 +60,8 @@ class Redactor:
         # At INFO they log every URL.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        # It logs with a traceback what it also raises, and we report.
+        logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
         sys.excepthook = self._excepthook
 
     def _excepthook(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

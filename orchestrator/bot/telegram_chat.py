@@ -25,6 +25,7 @@ from orchestrator.bot.deliver import Deliverer
 from orchestrator.bot.gatekeeper import Sender
 from orchestrator.bot.language import Locale
 from orchestrator.bot.message import TEXT_LIMIT, Button, Document, Message
+from orchestrator.bot.pace import Pace
 from orchestrator.bot.redact import Redactor
 from orchestrator.bot.render.markup import Html, cut_units, length, shown, units
 from orchestrator.errors import StoreError
@@ -32,8 +33,6 @@ from orchestrator.store import ButtonRow, Buttons
 
 log = logging.getLogger(__name__)
 
-# How long a handler waits for a message to be shown before it goes on without knowing.
-SHOWN_WITHIN_S = 10.0
 DOCUMENT_LIMIT = 50_000_000  # bytes (https://core.telegram.org/bots/api#senddocument)
 GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 
@@ -64,6 +63,7 @@ class Parts:
     deliverer: Deliverer
     buttons: Buttons
     redactor: Redactor
+    pace: Pace
 
 
 class TelegramChat:
@@ -75,6 +75,7 @@ class TelegramChat:
         self._deliverer = parts.deliverer
         self._buttons = parts.buttons
         self._redactor = parts.redactor
+        self._patience = parts.pace.shown
         self._sender = sender
         self._chat_id = sender.chat_id
         self._requester = requester
@@ -89,7 +90,7 @@ class TelegramChat:
         item = _Shown(message)
         self._post(item)
         assert item.sending is not None
-        await asyncio.wait({item.sending}, timeout=SHOWN_WITHIN_S)
+        await asyncio.wait({item.sending}, timeout=self._patience)
         handle = item.message_id or -next(_handles)
         self._shown[handle] = item
         return handle
