@@ -1,32 +1,109 @@
-"""The sentences that lower floors say in English, recognised and said in the reader's language.
+"""The sentences that lower floors say in English, recognised and said as the chat says them.
 
-Lower floors do not know who reads. Their sentences are few and are listed here; one that is not listed is shown in
-English, which is right, only not as friendly. A field like ``{name}`` matches anything.
+Lower floors do not know who reads, nor that it is in a chat. Their sentences are few and are listed here; one that is
+not listed is shown as it is, which is right, only not as friendly. A field like ``{name}`` matches anything.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from orchestrator.bot.language import N_, Locale
 
 PHRASES: tuple[str, ...] = (
+    # why a host is not reached
     N_("no route to host"),
     N_("connection refused"),
+    N_("connection reset"),
+    N_("network is unreachable"),
+    N_("host is down"),
+    N_("no answer"),
+    N_("no answer within {n} s ({stage})"),
     N_("no answer within {n} s"),
     N_("name does not resolve"),
+    N_("the name server does not answer"),
+    N_("jump host {name}: {why}"),
+    N_("the jump host forbids forwarding"),
+    N_("the jump host cannot reach it: {why}"),
+    N_("the server closed the connection before its SSH greeting: {why}"),
+    N_("host key unknown: {why}"),
+    N_("host key changed: it shows {shown}, pinned is {pinned}"),
+    N_("host key is not the promised one: it shows {shown}, the inventory says {pinned}"),
+    # how a command ended
+    N_("no end within {n} s"),
+    N_("stopped on request"),
+    N_("not started: {why}"),
+    N_("stopped"),
+    N_("never started: {why}"),
+    N_("the connection was lost: {why}"),
+    N_("the session closed without an exit status"),
+    N_("it had not reported its start"),
+    N_("it may still be running"),
+    N_("nothing of it is left running"),
+    N_("killed by signal {name}"),
+    N_("a background process kept the output open"),
+    N_("cannot read the answer: {why}"),
+    # what came of closing a port
+    N_("it is PID 1"),
+    N_("it carries this request"),
+    N_("it serves the connection that carries this request"),
+    N_("it holds a port of the orchestrator"),
+    N_("no right to signal pid {pid}"),
+    N_("what held the port is no longer what was shown"),
+    N_("the port is free already"),
+    N_("opened again by {names}"),
+    N_("held by {names}"),
+    N_("systemd is about to restart {unit} (Restart={policy})"),
+    N_("a process did not end, though the port is no longer listed"),
+    N_("killed, it ignored TERM"),
+    N_("{unit} is stopped"),
+    N_("systemd did not agree to stop {unit}"),
+    # what was asked wrongly
+    N_("{name} is not in the inventory"),
+    N_("{pattern} leaves no host"),
+    N_("{address} is the address of {hosts}"),
+    N_("the inventory has no hosts yet"),
+    N_("no hosts are named"),
+    N_("{text} is not a port"),
+    N_("{pattern} is not a regular expression: {why}"),
+    N_("Say which of them by name."),
+    N_("Did you mean {names}?"),
+    N_("Name a host, a group, or all."),
+    N_("Give a number from 1 to 65535, or 53/udp"),
+    # what keeps us from working
+    N_("the database refused: {why}"),
+    N_("Free some space on its disk; nothing was done in the meantime"),
+    N_("this needs to be confirmed"),
 )
+
+# Remedies that name the command line, as the chat would give them.
+REMEDIES: Mapping[str, str] = {
+    "See all hosts with: orchestrator hosts all.": N_("/agents lists all."),
+    "See who is in a pattern with: orchestrator hosts PATTERN.": N_("/agents lists all."),
+    "Add one with: orchestrator inventory add.": N_("Write them into inventory/hosts.yml."),
+}
 
 
 def translate(text: str, locale: Locale) -> str:
-    """`text` in the reader's language if it is one of `PHRASES`, else as it is."""
+    """`text`, or each of its clauses between semicolons, in the reader's language as far as it is known."""
+    if not text:
+        return ""
+    if remedy := REMEDIES.get(text):
+        return locale.gettext(remedy)
+    whole = _known(text, locale)
+    return whole if whole is not None else "; ".join(_known(part, locale) or part for part in text.split("; "))
+
+
+def _known(text: str, locale: Locale) -> str | None:
     if locale.language == "en":
         return text
     for phrase, pattern in _patterns():
         if match := pattern.fullmatch(text):
-            return locale.gettext(phrase).format(**match.groupdict())
-    return text
+            parts = {name: _known(part, locale) or part for name, part in match.groupdict().items()}
+            return locale.gettext(phrase).format(**parts)
+    return None
 
 
 @cache
@@ -35,5 +112,6 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 def _as_regex(phrase: str) -> str:
+    """Fields match no semicolon, so that a clause of its own is not swallowed."""
     parts = re.split(r"\{(\w+)\}", phrase)
-    return "".join(re.escape(part) if number % 2 == 0 else f"(?P<{part}>.+?)" for number, part in enumerate(parts))
+    return "".join(re.escape(part) if number % 2 == 0 else f"(?P<{part}>[^;]+?)" for number, part in enumerate(parts))

@@ -163,7 +163,7 @@ def _title(group: Group, execution: Execution, locale: Locale) -> str:
         return who
     if result.status is Status.FAILED:
         return f"{MARKS[result.status]} {word(result, locale)} · {who}"
-    return f"{MARKS[result.status]} {word(result, locale)}: {group.folded}{reason(result.detail, locale)}"
+    return f"{MARKS[result.status]} {word(result, locale)}: {group.folded}{reason(_detail(result), locale)}"
 
 
 def _notes(group: Group, execution: Execution, locale: Locale) -> list[str]:
@@ -175,12 +175,17 @@ def _notes(group: Group, execution: Execution, locale: Locale) -> list[str]:
     if alive:
         notes.append("⚠ " + _("It may still be running on {hosts}.").format(hosts=fold(alive)))
     sample = group.sample
-    if sample.detail and (sample.status.answered or len(execution.hosts) == 1):
-        notes.insert(0, translate(sample.detail, locale))
+    if _detail(sample) and (sample.status.answered or len(execution.hosts) == 1):
+        notes.insert(0, translate(_detail(sample), locale))
     if sample.truncated:
         sent = size(sample.stdout_size + sample.stderr_size)
         notes.append(_("The host sent {size}; the middle is left out.").format(size=sent))
     return notes
+
+
+def _detail(result: Result) -> str:
+    """The detail, but for the clause that has a line of its own."""
+    return "; ".join(part for part in result.detail.split("; ") if part != "it may still be running")
 
 
 def _text(result: Result, locale: Locale) -> str:
