@@ -9,7 +9,7 @@ from collections.abc import Generator
 import coverage
 import pytest
 
-pytest_plugins = ["tests.lab.fixtures"]
+pytest_plugins = ["pytester", "tests.lab.fixtures"]
 
 _LEFT_OUT = pytest.StashKey[int]()
 

@@ -73,7 +73,12 @@ def _up(arguments: argparse.Namespace) -> int:
 def _status() -> int:
     for name in labs_up():
         print(name)
-        for host in Lab.attach(name).hosts:
+        try:
+            hosts = Lab.attach(name).hosts
+        except LabError:
+            print("  coming or going")
+            continue
+        for host in hosts:
             print(f"  {host.name:8} {host.address:14} {host.release:10} {'on' if host.is_on() else 'off'}")
     return 0
 

@@ -6,9 +6,10 @@ host gets a group of its own in every hierarchy that a systemd looks at (cgroup 
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
-_PARENT = "see-servers-health-plus-lab"
+from tests.lab.command import wait_until
 
 
 def booted_with_systemd() -> bool:
@@ -18,18 +19,26 @@ def booted_with_systemd() -> bool:
 
 def groups(name: str) -> list[Path]:
     """Folders of the group called `name`, one in each hierarchy; they need not exist."""
-    return [hierarchy / _PARENT / name for hierarchy in _hierarchies()]
+    return [hierarchy / name for hierarchy in _hierarchies()]
 
 
 def remove(name: str) -> None:
-    """Remove the empty groups of that name and below, and their common parent after the last of them."""
-    for group in groups(name):
+    """Remove the groups of that name with everything below them; their processes must be ending."""
+    wait_until(f"removal of control group {name}", lambda: all(map(_removed, groups(name))), 10)
+
+
+def _removed(group: Path) -> bool:
+    try:
         for below in sorted(group.rglob("*/"), reverse=True):
             below.rmdir()
-        if group.is_dir():
-            group.rmdir()
-        if group.parent.is_dir() and not any(entry.is_dir() for entry in group.parent.iterdir()):
-            group.parent.rmdir()
+        group.rmdir()
+    except FileNotFoundError:
+        return not group.exists()
+    except OSError as error:
+        if error.errno != errno.EBUSY:  # a process that is not wholly gone yet
+            raise
+        return False
+    return True
 
 
 def _hierarchies() -> list[Path]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.lab import cgroup, place, processes
+from tests.lab import place, processes
 from tests.lab.command import LabError, command
 from tests.lab.host import SSH_PORT, LabHost
 from tests.lab.machine import Machine
@@ -56,7 +56,7 @@ class Lab:
 
     @property
     def identity(self) -> str:
-        """What the lab's bridge and control groups are called on this machine."""
+        """What the lab's bridge, and with a host's name its control group, is called on this machine."""
         return _identity(self.folder)
 
     def __enter__(self) -> Self:
@@ -170,8 +170,6 @@ def remove(folder: Path) -> None:
     with ThreadPoolExecutor(max_workers=16) as pool:
         list(pool.map(lambda name: _machine(folder, name).destroy(), names))
     remove_links(_identity(folder))
-    if not cgroup.booted_with_systemd():
-        cgroup.remove(_identity(folder))
     shutil.rmtree(folder)
 
 
@@ -185,7 +183,7 @@ def remove_abandoned() -> None:
 
 
 def _machine(folder: Path, name: str) -> Machine:
-    return Machine(folder / name, name, f"{_identity(folder)}/{name}")
+    return Machine(folder / name, name, f"{_identity(folder)}-{name}")
 
 
 @functools.cache

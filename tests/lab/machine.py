@@ -24,6 +24,7 @@ class Machine:
     """
 
     def __init__(self, folder: Path, name: str, group: str) -> None:
+        """`group` names the machine and its control group among all those of this computer."""
         self.folder = folder
         self.name = name
         self._group = group
@@ -73,7 +74,7 @@ class Machine:
             "--settings=no",
             "--boot",
             f"--directory={self.root}",
-            f"--machine={self._group.replace('/', '-')}",
+            f"--machine={self._group}",
             f"--hostname={self.name}",
             f"--network-namespace-path={self.namespace}",
             "--capability=CAP_NET_ADMIN",

@@ -37,7 +37,7 @@ def traces(lab: Lab) -> list[str]:
     folder, bridge = str(lab.folder), lab.identity
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"{folder}/" in line]
     links = [path.name for path in Path("/sys/class/net").iterdir() if path.name.startswith(bridge)]
-    groups = [str(group) for group in cgroup.groups(bridge) if group.exists()]
+    groups = [str(path) for group in cgroup.groups(bridge) for path in group.parent.glob(f"{group.name}-*")]
     lines = [" ".join(processes.arguments(int(path.name))) for path in Path("/proc").glob("[0-9]*")]
     running = [line for line in lines if f"{folder}/" in line]
     nspawn = [str(path) for path in Path("/run/systemd/nspawn").rglob("*") if bridge in path.name]
@@ -48,7 +48,7 @@ def test_leaves_nothing(name: str) -> None:
     with Lab(2, name=name) as lab:
         inside = [pid for host in lab.hosts for pid in processes.beside(host.leader)]
         assert len(inside) > 10
-        assert len(traces(lab)) >= 2 + 2 + 3  # disks, namespaces, links
+        assert len(traces(lab)) >= 2 + 2 + 3 + 2  # disks, namespaces, links, processes
         lab.hosts[0].freeze()
         lab.hosts[1].power_off()
     assert traces(lab) == []
