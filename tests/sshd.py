@@ -79,7 +79,8 @@ class Sshd:
     @property
     def log(self) -> str:
         """What sshd said so far."""
-        return (self.folder / "log").read_text(errors="replace")
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self) -> None:
         """Start, and return when it listens."""
@@ -96,17 +97,15 @@ class Sshd:
         program = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         if program is None:
             raise RuntimeError("sshd is missing: apt-get install openssh-server")
+        before = self.log.count("Server listening on")
         with (self.folder / "log").open("ab") as log:
             command = [program, "-D", "-e", "-f", str(config)]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + 10
-        while not self._listens():
+        while self.log.count("Server listening on") == before:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"sshd did not start: {self.log}")
             time.sleep(0.01)
-
-    def _listens(self) -> bool:
-        return f"Server listening on {self.address} port {self.port}" in self.log.rpartition("\n\n")[2]
 
     def stop(self) -> None:
         """Stop the listener and every session; returns when they are gone."""

@@ -22,6 +22,10 @@ from orchestrator.ssh.state import HostState, Phase
 Dial = Callable[[Host, Callable[[], None]], Awaitable[Link]]
 
 
+# sshd frees a session a moment after it told us of its end.
+_SETTLE = 0.1
+
+
 class Connection:
     """The way to one host.
 
@@ -57,7 +61,7 @@ class Connection:
         """Run `command`; see Pool.run."""
         started_at, begun = datetime.now(UTC), time.monotonic()
         status, detail = Status.CANCELLED, "stopped on request before it was started"
-        retried = False
+        settled = retried = False
         while stop is None or not stop.is_set():
             try:
                 link = await unless(stop, self.open())
@@ -67,8 +71,8 @@ class Connection:
             if link is None:
                 break
             if not await link.enter(stop, self._limits.connect_timeout):
-                link.retire()  # full of long-running work: newcomers get a connection of their own
                 continue
+            company = link.busy > 1
             refusal: NotStarted | None = None
             try:
                 execution = Execution(self._host, command, link, Reserve(link, self.open), self._limits)
@@ -76,8 +80,12 @@ class Connection:
             except NotStarted as error:
                 refusal = error
             finally:
-                others = link.exit(crowded=refusal is not None and refusal.crowded)
-            if refusal.crowded and others:
+                company |= link.exit(crowded=refusal is not None and refusal.crowded)
+            if refusal.crowded and company:
+                continue  # the server allows fewer sessions than we assumed: wait for the others
+            if refusal.crowded and not settled:
+                settled = True
+                await asyncio.sleep(_SETTLE)
                 continue
             link.retire()
             if retried or not refusal.again:

@@ -46,8 +46,8 @@ class _Session(asyncssh.SSHClientSession[bytes]):
 class Link:
     """An authenticated connection to a host, shared by up to `limits.channels` commands and any number of tunnels.
 
-    `spent` is set once it takes nothing new: when it was *retired*, to close after its last user, or when it is
-    `gone`, for the reason `loss`. `on_spent` is called at either.
+    `busy` counts the commands on it. `spent` is set once it takes nothing new: when it was *retired*, to close after
+    its last user, or when it is `gone`, for the reason `loss`. `on_spent` is called at either.
     """
 
     def __init__(self, limits: Limits, tunnel: Link | None, on_spent: Callable[[], None]) -> None:
@@ -58,7 +58,7 @@ class Link:
         self._on_spent = on_spent
         self._connection: asyncssh.SSHClientConnection | None = None
         self._gate = asyncio.Semaphore(limits.channels)
-        self._busy = 0
+        self.busy = 0
         self._users = 0
 
     # -- life
@@ -124,20 +124,25 @@ class Link:
         if self.spent.is_set() and self._users == 0 and self._connection is not None:
             self._connection.close()
 
-    async def enter(self, stop: asyncio.Event | None, timeout: float) -> bool:
-        """Take the place of one command. False when `stop` was set, or none became free within `timeout` seconds."""
+    async def enter(self, stop: asyncio.Event | None, patience: float) -> bool:
+        """Take the place of one command. False when `stop` was set or the link is spent.
+
+        A link that has no place for `patience` seconds is full of long-running work: it is retired, so that newcomers
+        get a connection of their own.
+        """
         taking = asyncio.ensure_future(self._gate.acquire())
         taken = asyncio.Event()
         taking.add_done_callback(lambda _: taken.set())
         entered = False
         try:
-            await first(taken, stop, timeout=timeout)
-            entered = taking.done()
+            if not await first(taken, self.spent, stop, timeout=patience):
+                self.retire()
+            entered = taking.done() and not self.spent.is_set()
         finally:
             if entered:
-                self._busy += 1
+                self.busy += 1
                 self.join()
-            elif taking.done():  # we were cancelled in the moment it succeeded
+            elif taking.done():
                 self._gate.release()
             else:
                 taking.cancel()
@@ -148,11 +153,11 @@ class Link:
 
         True if others hold places, so that waiting for one makes sense.
         """
-        self._busy -= 1
-        if not (crowded and self._busy):
+        self.busy -= 1
+        if not (crowded and self.busy):
             self._gate.release()
         self.leave()
-        return self._busy > 0
+        return self.busy > 0
 
     # -- Spawner
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,10 +72,13 @@ class Trust:
 
     def pin(self, host: Host, key: HostKey) -> None:
         """Trust `key` for `host` from now on, next to what is there already; on disk when this returns."""
-        text = self._read()
-        if text and not text.endswith("\n"):
-            text += "\n"
-        self._write(f"{text}{known_name(host)} {key.line}\n")
+        line = f"{known_name(host)} {key.line}"
+        with self._alone():
+            text = self._read()
+            if line in text.splitlines():
+                return
+            end = "" if not text or text.endswith("\n") else "\n"
+            self._write(f"{text}{end}{line}\n")
 
     def forget(self, host: Host) -> int:
         """Remove the keys of `host`, hashed lines too; returns how many lines held some.
@@ -81,14 +86,25 @@ class Trust:
         Patterns, authorities and revocations stay: they speak of more than this host.
         """
         name = known_name(host)
-        kept, dropped = [], 0
-        for line in self._read().splitlines(keepends=True):
-            left = _without(line, name)
-            dropped += left != line
-            kept.append(left)
-        if dropped:
-            self._write("".join(kept))
+        with self._alone():
+            lines = self._read().splitlines(keepends=True)
+            left = [_without(line, name) for line in lines]
+            dropped = sum(before != after for before, after in zip(lines, left, strict=True))
+            if dropped:
+                self._write("".join(left))
         return dropped
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other writers out: the service and a command line may pin at the same time."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _read(self) -> str:
         try:
@@ -100,7 +116,6 @@ class Trust:
 
     def _write(self, text: str) -> None:
         """Replace the file in one step: a crash leaves the old file or the new one, never half of either."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")  # made 0600
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
@@ -111,11 +126,6 @@ class Trust:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
         self._stamp = ()
 
     def _refresh(self) -> None:
