@@ -577,6 +577,7 @@ disks() { # "disk BLOCK_BYTES BLOCKS FREE AVAILABLE MOUNT" for the root and each
          $2 == "/" { if (!seen[$1]++) print $2 }' /proc/mounts |
         while read -r _mount; do
             _path=$(printf '%b' "$(printf '%s\n' "$_mount" | sed 's/\\/\\0/g')") # spaces are \040 there
+            [ -d "$_path" ] || continue # a single file bound into a container is no place of its own
             _usage=$(stat -f -c '%S %b %f %a' -- "$_path" 2>/dev/null) || continue
             # shellcheck disable=SC2086 # four numbers
             put disk $_usage "$_mount"

@@ -182,7 +182,10 @@ def _address(text: str, little: bool, *, six: bool) -> str:
     raw = _hex(text, 16 if six else 4)
     if little:
         raw = b"".join(raw[i : i + 4][::-1] for i in range(0, len(raw), 4))
-    return str(IPv6Address(raw) if six else IPv4Address(raw))
+    if not six:
+        return str(IPv4Address(raw))
+    mapped = IPv6Address(raw).ipv4_mapped
+    return f"::ffff:{mapped}" if mapped else str(IPv6Address(raw))
 
 
 def _hex(text: str, size: int) -> bytes:
