@@ -210,4 +210,7 @@ def _labels(value: Any) -> dict[str, str]:
 
 
 def _jump_of_arguments(value: Any) -> str | None:
-    return find_jump(value) if isinstance(value, str) else None
+    try:
+        return find_jump(value) if isinstance(value, str) else None
+    except ValueError as error:
+        raise ValueError(f"cannot be used: {error}") from error

@@ -39,8 +39,8 @@ class Inventory:
     """All that is known of the fleet, as written in the files that `load` read.
 
     `hosts` are in the order of their first mention, `groups` too; ``all`` and ``ungrouped`` are among them. `warnings`
-    are lines for a person, most with ``file:line``. `sources` are the files read. `server` is the control node: a host of
-    its own beside `hosts`, unless the inventory defines a host ``Server``.
+    are lines for a person, most with ``file:line``. `sources` are the files read. `server` is the control node: a host
+    of its own beside `hosts`, unless the inventory defines a host ``Server``.
     """
 
     hosts: HostSet = _NO_HOSTS

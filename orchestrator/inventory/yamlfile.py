@@ -14,7 +14,7 @@ from orchestrator.errors import InventoryError
 from orchestrator.inventory.variables import Vaulted, Verbatim
 
 _MAX_DEPTH = 64
-_MAX_VALUES = 2_000_000
+_MAX_VALUES = 1_000_000
 _YAML = "tag:yaml.org,2002:"
 _VAULT_TAGS = ("!vault", "!vault-encrypted")
 _SCALARS = {_YAML + name for name in ("null", "bool", "int", "float", "binary", "timestamp", "str")}
@@ -39,10 +39,13 @@ class _Loader(Composer, yaml.CSafeLoader):
             # An alias inside its own anchor has no height yet: it would never end.
             self._grow(self._anchored.get(str(event.anchor), _MAX_DEPTH), event)
             return node
-        self._heights.append(0)
-        self._grow(0, event)
-        node = super().compose_node(parent, index)
-        height = self._heights.pop() + 1
+        if isinstance(event, yaml.ScalarEvent):
+            node, height = super().compose_node(parent, index), 1
+        else:
+            self._heights.append(0)
+            self._grow(0, event)
+            node = super().compose_node(parent, index)
+            height = self._heights.pop() + 1
         if event.anchor:
             self._anchored[event.anchor] = height
         self._grow(height, event)
@@ -71,7 +74,7 @@ class YamlFile:
         try:
             self.root: Node | None = self._loader.get_single_node()
         except yaml.YAMLError as error:
-            raise _syntax_error(error, label) from error
+            raise _syntax_error(error, text, label) from error
 
     def where(self, node: Node) -> str:
         """``file:line`` of a node."""
@@ -153,10 +156,15 @@ class YamlFile:
             raise InventoryError("its aliases expand without end", where=self.where(node), remedy="Write values out.")
 
 
-def _syntax_error(error: yaml.YAMLError, label: str) -> InventoryError:
+def _syntax_error(error: yaml.YAMLError, text: str, label: str) -> InventoryError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{label}:{mark.line + 1}" if mark else label
-    if "'\\t'" in problem:
+    if mark and _character(text, mark.line, mark.column) == "\t":
         return InventoryError("a tab where YAML wants spaces", where=where, remedy="Indent with spaces.")
     return InventoryError(f"is not YAML: {' '.join(problem.split())}", where=where)
+
+
+def _character(text: str, line: int, column: int) -> str:
+    lines = text.splitlines()
+    return lines[line][column : column + 1] if line < len(lines) else ""

@@ -59,17 +59,19 @@ def _compare(
     inventory: Inventory, answer: Answer, asked: tuple[str, str | None], names: list[str] | None, empty: set[str]
 ) -> None:
     pattern, limit = asked
+    # Subscripts count along an order that Ansible itself does not fix in such inventories.
+    by_chance = bool(answer.unordered) and "[" in pattern + (limit or "")
     try:
         ours = list(inventory.select(pattern, limit=limit).names)
     except UnknownHost:
         unmatched = {part.lstrip("!&") for text in asked if text for part in split(text)} & empty
-        assert not names or unmatched, asked
+        assert not names or unmatched or by_chance, asked
+        return
+    if by_chance:
         return
     assert names is not None, asked
     if answer.unordered:
-        # Subscripts count along an order that Ansible itself does not fix there.
-        if "[" not in pattern + (limit or ""):
-            assert sorted(ours) == sorted(names), asked
+        assert sorted(ours) == sorted(names), asked
     else:
         assert ours == names, asked
 
