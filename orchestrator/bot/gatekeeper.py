@@ -20,7 +20,7 @@ from orchestrator.bot.pace import Allowance, Rate
 # (Bot API, Message.from and sender_chat): whoever is behind them cannot be told.
 SHARED_IDS: Final = frozenset({1087968824, 136817688, 777000})
 
-COMMAND = re.compile(r"/(?P<name>\w{1,64})(?:@(?P<bot>\w+))?(?:\s+(?P<text>.*))?", re.DOTALL | re.ASCII)
+COMMAND = re.compile(r"/(?P<name>[A-Za-z0-9_]{1,64})(?:@(?P<bot>[A-Za-z0-9_]+))?(?:\s+(?P<text>.*))?", re.DOTALL)
 
 REFUSED_EVERY_S = 3600.0
 REFUSALS = Rate(10, 0.5)  # of all strangers together, so that a crowd of them does not use up our own rate
@@ -135,6 +135,11 @@ class Refusals:
         self._monotonic = monotonic
         self._told: OrderedDict[int, float] = OrderedDict()
         self._allowance = Allowance(REFUSALS, monotonic)
+        self._taps = Allowance(REFUSALS, monotonic)
+
+    def tap_due(self) -> bool:
+        """True when a stranger's tap should be answered: it waits visibly, but only for a while."""
+        return self._taps.take()
 
     def due(self, user_id: int) -> bool:
         """True when this stranger should be answered (and logged); counts as done."""

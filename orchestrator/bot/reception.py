@@ -112,7 +112,8 @@ class Reception:
         if due:
             log.warning("refused user %d (%r) in chat %d", sender.user_id, sender.name, sender.chat_id)
         if stranger.query_id:
-            await self._answer(stranger.query_id, _refusal(stranger, locale))
+            if self._refusals.tap_due():
+                await self._answer(stranger.query_id, _refusal(stranger, locale))
         elif due:
             chat = self._open_chat(sender, _actor(sender).id, locale)
             await chat.send(Message(_refusal(stranger, locale)))

@@ -41,8 +41,6 @@ NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 T = TypeVar("T")
 Markup = InlineKeyboardMarkup | ReplyKeyboardMarkup | None
 
-_handles = itertools.count(1)
-
 
 @dataclass(eq=False)
 class _Shown:
@@ -81,6 +79,7 @@ class TelegramChat:
         self._requester = requester
         self._locale = locale
         self._shown: dict[int, _Shown] = {}
+        self._stand_ins = itertools.count(1)
 
     async def send(self, message: Message) -> int:
         """Show a new message; returns its id, or a negative stand-in while Telegram is away.
@@ -91,7 +90,7 @@ class TelegramChat:
         self._post(item)
         assert item.sending is not None
         await asyncio.wait({item.sending}, timeout=self._patience)
-        handle = item.message_id or -next(_handles)
+        handle = item.message_id or -next(self._stand_ins)
         self._shown[handle] = item
         return handle
 

@@ -193,6 +193,16 @@ async def test_a_document_beyond_the_limit_is_said_to_be(tg: Telegram) -> None:
     assert tg.of("sendDocument") == []
 
 
+async def test_a_message_without_its_buttons_is_better_than_none(
+    tg: Telegram, bot: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bot.database.write(lambda tx: tx.execute("DROP TABLE buttons"))
+    await tg.say(ANN, "/ask")
+    shown = await tg.expect(lambda item: item.text == "Sure?")
+    assert shown.labels == []
+    assert "without its buttons" in caplog.text
+
+
 @pytest.mark.usefixtures("bot")
 async def test_a_group_that_became_a_supergroup_is_followed(tg: Telegram) -> None:
     tg.refuse(

@@ -36,6 +36,13 @@ async def test_a_command_is_answered(tg: Telegram, bot: Running) -> None:
     )
 
 
+@pytest.mark.parametrize("space", [" ", "\n", "\u00a0", "  \n\t"])
+async def test_any_space_ends_the_name_of_a_command(tg: Telegram, bot: Running, space: str) -> None:
+    await tg.say(ANN, f"/ECHO{space}a\u00a0b")
+    await tg.expect(lambda item: item.text == "a\u00a0b")
+    assert bot.commands.requests[0].text == "a\u00a0b"
+
+
 @pytest.mark.usefixtures("bot")
 async def test_the_menu_is_in_both_languages(tg: Telegram) -> None:
     menus = await tg.called("setMyCommands", 2)
@@ -211,6 +218,16 @@ async def test_taps_of_others(tg: Telegram, bot: Running) -> None:
     assert await tg.answered(open_by_mei) == ""
     await tg.expect(lambda item: item.text == "did open {}")
     assert bot.ran == ["ask", "open"]
+
+
+async def test_a_strangers_taps_are_answered_at_a_bounded_rate(tg: Telegram, bot: Running) -> None:
+    await tg.say(ANN, "/ask", chat=GROUP)
+    asked = await tg.expect(lambda item: item.text == "Sure?")
+    for _ in range(40):
+        await tg.tap(asked, "Yes", user=EVE)
+    await settled(tg)
+    assert 10 <= len(tg.of("answerCallbackQuery")) <= 15
+    assert bot.ran == ["ask", "echo last"]
 
 
 async def test_a_button_is_used_once_and_made_up_data_does_nothing(tg: Telegram, bot: Running) -> None:
