@@ -1,0 +1,1 @@
+"""What the project asks to be fast or small, measured against its peers in the same run."""
