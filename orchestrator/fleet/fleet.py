@@ -27,7 +27,7 @@ from orchestrator.ssh.result import Command, Result, Status
 _NOT_REACHED = frozenset(
     {Status.UNREACHABLE, Status.AUTH_FAILED, Status.HOST_KEY_UNKNOWN, Status.HOST_KEY_CHANGED},
 )
-CLOSE_TIMEOUT = 45.0
+CLOSE_TIMEOUT = 90.0
 STOP_TIMEOUT = 60.0
 
 

@@ -64,7 +64,7 @@ class HostCtl:
         """With the script that came with this program."""
         return cls(files("orchestrator.fleet").joinpath("hostctl.sh").read_bytes())
 
-    def command(self, verb: str, *arguments: str, timeout: float = 20.0) -> Command:
+    def command(self, verb: str, *arguments: str, timeout: float = 30.0) -> Command:
         """Asks for `verb`; the script goes over standard input. `timeout` is in seconds."""
         words = Command.argv(["/bin/sh", "-s", "--", verb, *arguments]).script
         return Command(f"exec {words}", stdin=self._script, timeout=timeout, limit=2 * ANSWER_BYTES)

@@ -85,48 +85,40 @@ is_target() { # PID:TICKS:INODE[,INODE]
 
 # ---- what listens, and whose it is ------------------------------------------------------------------------------
 
-sockets() { # "socket TABLE HEXADDRESS:HEXPORT INODE UID" for each listening TCP and unconnected UDP socket
+sockets() { # MOST|all: "socket TABLE HEXADDRESS:HEXPORT INODE UID" for each listening TCP and unconnected UDP socket
+    _most=$1
     set -- /proc/net/tcp /proc/net/udp
     [ -r /proc/net/tcp6 ] && set -- "$@" /proc/net/tcp6 /proc/net/udp6 # absent when IPv6 is switched off
-    awk -v OFS="$TAB" -v max="$MAX_SOCKETS" '
+    awk -v OFS="$TAB" -v most="$_most" '
         FNR == 1 { n = split(FILENAME, path, "/"); table = path[n]; state = table ~ /^tcp/ ? "0A" : "07"; next }
         $4 != state || seen[table, $2, $10]++ { next }
-        count++ < max { print "socket", table, $2, $10, $8 }
-        END { if (count > max) print "more", count - max }' "$@"
+        most == "all" || count < most { print "socket", table, $2, $10, $8 }
+        { count++ }
+        END { if (most != "all" && count > most) print "more", count - most }' "$@"
 }
 
-holders() { # reads sockets; "owner INODE PID FD" for each process that seems to hold one, then "view whole|partial"
+holders() { # reads sockets; "owner INODE PID" for each process that holds one, then "view whole|partial"
+    # A line break in the name of an open file could forge lines of the listing. GNU ls hides it when asked (-q),
+    # busybox ls always does and has no such option.
+    _list=-lnq
+    ls "$_list" / >/dev/null 2>&1 || _list=-ln
     {
         cat
         # Permission errors are counted aside, so that no message lands in the middle of a line of the listing.
         # shellcheck disable=SC2010 # the messages are looked through, not the names
-        _denied=$( (ls -ln /proc/[0-9]*/fd 2>&1 >&3 3>&- | grep -c denied) 2>/dev/null)
+        _denied=$( (ls "$_list" /proc/[0-9]*/fd 2>&1 >&3 3>&- | grep -c denied) 2>/dev/null)
         put view "$_denied"
     } 3>&1 | awk -v OFS="$TAB" -v uid="$(id -u)" '
         /^socket\t/ { want["socket:[" $4 "]"] = $4; next }
         /^view\t/ { print "view", (uid == 0 && $2 == 0) ? "whole" : "partial"; next }
         /^\/proc\/[0-9]+\/fd:$/ { split($0, path, "/"); pid = path[3]; next }
-        NF == 11 && $10 == "->" && ($11 in want) && $9 ~ /^[0-9]+$/ && !seen[$11, pid]++ {
-            print "owner", want[$11], pid, $9
-        }'
+        NF == 11 && $10 == "->" && ($11 in want) && !seen[$11, pid]++ { print "owner", want[$11], pid }'
 }
 
-verified() { # reads holders; drops what a file name with a line break in it could have forged
-    while IFS=$TAB read -r _kind _inode _pid _fd; do
-        case $_kind in
-        view) put view "$_inode" ;;
-        owner)
-            _link=$(readlink "/proc/$_pid/fd/$_fd" 2>/dev/null)
-            [ "$_link" = "socket:[$_inode]" ] && put owner "$_inode" "$_pid"
-            ;;
-        esac
-    done
-}
-
-scan() { # sets $table: socket, more, owner and view lines of the whole host
+scan() { # MOST|all: sets $table, the socket, more, owner and view lines of the whole host
     [ -r /proc/net/tcp ] && [ -r /proc/net/udp ] || fail "/proc/net cannot be read: not Linux, or /proc is not mounted"
-    _sockets=$(sockets) || fail "/proc/net cannot be read"
-    _owners=$(printf '%s\n' "$_sockets" | holders | verified)
+    _sockets=$(sockets "$1") || fail "/proc/net cannot be read"
+    _owners=$(printf '%s\n' "$_sockets" | holders)
     case $_owners in *"view$TAB"*) ;; *) fail "/proc cannot be searched" ;; esac
     table=$_sockets'
 '$_owners
@@ -262,7 +254,7 @@ byte_order() { # how the kernel spells addresses in /proc/net
 }
 
 verb_ports() {
-    scan
+    scan "$MAX_SOCKETS"
     timebase
     byte_order
     printf '%s\n' "$table" | show
@@ -364,7 +356,7 @@ report() { # PORT PROTOCOL|'' UNITS: everything about one port as it is now, and
 verb_inspect() { # PORT [PROTOCOL]
     is_port "${1-}" || fail "inspect: PORT is a number from 1 to 65535"
     [ "$#" -eq 1 ] || { [ "$#" -eq 2 ] && is_protocol "$2"; } || fail "inspect: PROTOCOL is tcp or udp"
-    scan
+    scan all
     guard
     timebase
     report "$1" "${2-}" ''
@@ -443,7 +435,7 @@ settle() { # PORT PROTOCOL UNITS: scans until it is known whether systemd brings
     _until=$((_now + 3))
     sleep 0.3 2>/dev/null || sleep 1
     while :; do
-        scan
+        scan all
         narrow "$1" "$2" | grep -q '^socket' && return 0
         _undecided=
         for _unit in $3; do
@@ -466,7 +458,7 @@ verb_close() { # PROTOCOL PORT TARGET...
     _protocol=$1 _portno=$2
     shift 2
     for _target; do is_target "$_target" || fail "close: a target is PID:TICKS:INODE[,INODE]"; done
-    scan
+    scan all
     guard
     timebase
     _found=$(narrow "$_portno" "$_protocol")
@@ -519,7 +511,7 @@ finish() { # TARGET...: waits for those that got TERM, and kills those that hold
 
 verb_unit_stop() { # UNIT PROTOCOL PORT
     [ "$#" -eq 3 ] && is_unit "$1" && is_protocol "$2" && is_port "$3" || fail "unit-stop: UNIT tcp|udp PORT"
-    scan
+    scan all
     guard
     timebase
     _unit=$1 _protocol=$2 _portno=$3
@@ -535,7 +527,7 @@ verb_unit_stop() { # UNIT PROTOCOL PORT
     else
         begin
         stop_unit "$_unit"
-        scan
+        scan all
     fi
     guard
     report "$_portno" "$_protocol" "$_unit"

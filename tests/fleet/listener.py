@@ -18,6 +18,9 @@ def main() -> None:
     if arguments.also_udp:
         listening.append(socket.socket(type=socket.SOCK_DGRAM))
         listening[-1].bind(("127.0.0.1", 0))
+    crowd = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(arguments.crowd)]
+    for each in crowd:
+        each.bind(("127.0.0.1", 0))
     held = [Path(name).open("w") for name in arguments.hold]  # noqa: SIM115 - open until we end
     if arguments.term == "ignore":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -30,7 +33,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, release)
     children = [_child() for _ in range(arguments.children)]
     print(listening[0].getsockname()[1], listening[-1].getsockname()[1], *children, flush=True)
-    while held is not None:
+    while held is not None and crowd is not None:
         signal.pause()
 
 
@@ -40,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--udp", action="store_true")
     parser.add_argument("--also-udp", action="store_true", help="on a port of its own, printed second")
+    parser.add_argument("--crowd", type=int, default=0, help="UDP sockets besides")
     parser.add_argument("--share", action="store_true", help="SO_REUSEPORT")
     parser.add_argument("--term", choices=["die", "ignore", "release"], default="die")
     parser.add_argument("--children", type=int, default=0, help="that inherit the sockets")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.fleet import Fleet, Ownership, Port, PortsAnswer
+from orchestrator.fleet import CloseState, Fleet, Ownership, Port, PortsAnswer
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.result import Status
 from tests.fleet.conftest import needs_root
@@ -103,6 +103,21 @@ async def test_without_rights_the_owner_is_hidden_not_guessed(any_shell: ShellRu
     assert (port.ownership, port.processes, port.user) == (Ownership.HIDDEN, (), "root")
     assert on(answer, own.port)[0].processes[0].pid == own.pid
     assert answer.hidden >= 1
+
+
+@needs_root
+async def test_among_too_many_sockets_a_port_is_still_found_and_freed(any_shell: ShellRun, server: Host) -> None:
+    """`ports` leaves some out and says how many; a question about one port must not depend on which."""
+    network = ("unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
+    with listening("127.0.0.1", "--udp", "--crowd", "4500", prefix=network) as crowd:
+        enter = ("nsenter", "--net", f"--target={crowd.pid}")
+        run = ShellRun((*enter, *any_shell.prefix), any_shell.shell)
+        with listening("127.0.0.1", "--udp", prefix=enter) as one:
+            answer = await ask(run, server)
+            assert (len(answer.ports), answer.more, answer.hidden) == (4096, 4502 - 4096, 0)
+            inspection = await Fleet(run).inspect(server, one.port)
+            assert [target.process.pid for target in inspection.targets] == [one.pid]
+            assert (await Fleet(run).close(server, inspection.targets)).state is CloseState.CLOSED
 
 
 @needs_root
