@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from tests.lab import processes
@@ -64,23 +65,27 @@ class LabHost:
     ) -> subprocess.CompletedProcess[str]:
         """Run a shell line inside, entering the namespaces directly: sshd, PAM and the network are not involved.
 
-        Raises LabError for a non-zero exit when `check` is set, and when the host is off.
+        Raises LabError for a non-zero exit when `check` is set, when it takes longer than `timeout` seconds (it is then
+        killed), and when the host is off.
         """
         home = "/root" if user == "root" else f"/home/{user}"
         environment = [f"PATH={_PATH}", f"HOME={home}", f"USER={user}", f"LOGNAME={user}", "SHELL=/bin/sh"]
-        shell = ["sh", "-c", f"cd {shlex.quote(home)} && {{ {cmd}\n}}"]
+        # nsenter forks to enter the PID namespace, so killing it from here would leave the command running.
+        shell = ["timeout", "--signal=KILL", str(timeout), "sh", "-c", f"cd {shlex.quote(home)} && {{ {cmd}\n}}"]
         argv = ["nsenter", "--target", str(self.leader), "--all", "env", "-i", *environment]
         if user != "root":
             argv += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+        began = time.monotonic()
         done = subprocess.run(
             [*argv, *shell],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=timeout,
             check=False,
         )
+        if done.returncode == -signal.SIGKILL and time.monotonic() - began >= timeout:
+            raise LabError(f"{self.name}: {cmd!r} did not end within {timeout:g} s")
         if check and done.returncode != 0:
             raise LabError(f"{self.name}: {cmd!r} ended with status {done.returncode}: {done.stderr.strip()}")
         return done
@@ -185,8 +190,7 @@ class LabHost:
 
     def boot(self, timeout: float = 60) -> None:
         """Switch on and wait until ssh answers."""
-        if not self._machine.is_on():
-            self._machine.boot()
+        self._machine.boot()
         self.wait_ssh(timeout)
 
     def reboot(self, timeout: float = 60) -> None:
@@ -214,7 +218,7 @@ class LabHost:
     def _has_booted(self) -> bool:
         # sshd listens before users are let in, and goes on listening for a moment after a reboot was asked for
         try:
-            state = self.run("systemctl is-system-running", check=False).stdout.strip()
+            state = self.run("systemctl is-system-running", check=False, timeout=5).stdout.strip()
         except LabError:
             return False
         return state in ("running", "degraded")
@@ -241,23 +245,19 @@ class LabHost:
         """Undo every fault above, whichever were made; cheap on a healthy host. Changed host keys stay changed."""
         self.join()
         self.undrop()
-        self.boot_if_off()
+        self._machine.boot()
         self.thaw()
         self.wait_ssh()
         for path in reversed(self._small_disks()):
             self.run(f"umount --lazy {shlex.quote(path)}")
         if (self.root / _DROP_IN).exists():
             self.sshd_config("")
+        self.run("systemctl reset-failed")
 
     def _small_disks(self) -> list[str]:
         lines = Path(f"/proc/{self.leader}/mounts").read_text().splitlines()
         paths = [line.split()[1] for line in lines if line.startswith(f"{_TMPFS} ")]
         return [path.replace("\\040", " ") for path in paths]
-
-    def boot_if_off(self) -> None:
-        """Switch on without waiting, unless it is on."""
-        if not self._machine.is_on():
-            self._machine.boot()
 
     def destroy(self) -> None:
         """Power off and delete everything of this host."""

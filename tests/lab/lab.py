@@ -7,6 +7,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,8 @@ class Lab:
     def __init__(self, count: int, *, release: str | Sequence[str] = "bookworm", name: str = "lab") -> None:
         if not 1 <= count <= _LIMIT:
             raise LabError(f"a lab has 1 to {_LIMIT} hosts, not {count}")
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise LabError(f"a lab's name is letters, digits, dots and dashes, not {name!r}")
         releases = [release] if isinstance(release, str) else list(release)
         self.name = name
         self.folder = place.running() / name
@@ -90,7 +93,8 @@ class Lab:
         for key in (self.key, self.wrong_key):
             command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab-{key.name}", "-f", str(key))
         bridge = Bridge.create(self.identity)
-        self._describe(str(bridge.subnet), self._releases)
+        described = {"subnet": str(bridge.subnet), "releases": self._releases}
+        (self.folder / "lab.json").write_text(json.dumps(described))
         self.hosts = self._make_hosts(bridge)
         hosts = "127.0.0.1 localhost\n" + "".join(f"{host.address} {host.name}\n" for host in self.hosts)
         authorized_keys = self.key.with_suffix(".pub").read_text()
@@ -110,9 +114,6 @@ class Lab:
             )
             for number, release in enumerate(self._releases, 1)
         ]
-
-    def _describe(self, subnet: str, releases: Sequence[str]) -> None:
-        (self.folder / "lab.json").write_text(json.dumps({"subnet": subnet, "releases": list(releases)}))
 
     @classmethod
     def attach(cls, name: str = "lab") -> Lab:

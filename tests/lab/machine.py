@@ -53,7 +53,9 @@ class Machine:
         command("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
 
     def boot(self) -> None:
-        """Switch on; returns at once. A reboot from inside switches on again, as real hardware does."""
+        """Switch on unless it is; returns at once. A reboot from inside switches on again, as real hardware does."""
+        if self.is_on():
+            return
         script = self.folder / "boot.sh"
         script.write_text(self._boot_script())
         with self.console.open("ab") as console:
@@ -106,17 +108,17 @@ class Machine:
 
     def power_off(self) -> None:
         """Pull the plug: every process dies at once, nothing is flushed, the disk stays."""
-        for switch in self._switch():  # first, or it would take the end of nspawn for a reboot
-            processes.send(switch, signal.SIGKILL)
-        for nspawn in self._nspawn():
-            inside = processes.children(nspawn)
-            for child in inside:  # nspawn then tidies up after itself and ends
-                processes.send(child, signal.SIGKILL)
-            if not inside:
-                processes.send(nspawn, signal.SIGKILL)
-        wait_until(f"{self.name}: power off", lambda: not self.is_on(), 20)
+        wait_until(f"{self.name}: power off", self._killed, 20)
         if not cgroup.booted_with_systemd():
             cgroup.remove(self._group)
+
+    def _killed(self) -> bool:
+        for switch in self._switch():  # first, or it would take the end of nspawn for a reboot
+            processes.send(switch, signal.SIGKILL)
+        for nspawn in self._nspawn():  # it tidies up and ends by itself once its system is dead
+            for victim in processes.children(nspawn) or [nspawn]:
+                processes.send(victim, signal.SIGKILL)
+        return not self.is_on()
 
     def destroy(self) -> None:
         """Power off and leave nothing: no process, mount, namespace or file. Fits a half-made machine too."""
@@ -129,10 +131,10 @@ class Machine:
             shutil.rmtree(self.folder)
 
     def _switch(self) -> list[int]:
-        return processes.with_argument(str(self.folder / "boot.sh"))
+        return processes.of_program("sh", str(self.folder / "boot.sh"))
 
     def _nspawn(self) -> list[int]:
-        return processes.with_argument(f"--directory={self.root}")
+        return processes.of_program("systemd-nspawn", f"--directory={self.root}")
 
 
 def _refuse_mounts_below(folder: Path) -> None:

@@ -22,9 +22,9 @@ def arguments(pid: int) -> list[str]:
         return []
 
 
-def with_argument(argument: str) -> list[int]:
-    """Processes that were started with exactly this argument."""
-    return [pid for pid in _pids() if argument in arguments(pid)]
+def of_program(program: str, argument: str) -> list[int]:
+    """Processes started as `program` with exactly this argument among theirs."""
+    return [pid for pid in _pids() if (words := arguments(pid)) and words[0] == program and argument in words]
 
 
 def children(pid: int) -> list[int]:

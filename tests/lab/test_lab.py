@@ -92,6 +92,9 @@ def test_run_reports_and_chooses_the_user(host: LabHost) -> None:
     assert host.run("exit 3", check=False).returncode == 3
     with pytest.raises(LabError, match="web1.*status 3.*no luck"):
         host.run("echo no luck >&2; exit 3")
+    with pytest.raises(LabError, match=r"did not end within 0\.2 s"):
+        host.run("trap '' TERM; sleep 1234", timeout=0.2)
+    assert host.run("pgrep -f 'sleep 123[4]'", check=False).stdout == ""
 
 
 def test_hosts_reach_each_other_and_nothing_else(host: LabHost, other: LabHost) -> None:
@@ -261,7 +264,7 @@ def test_ansible_reads_the_inventory(lab: Lab, tmp_path: Path) -> None:
 
 def test_processes_of_one_host_are_not_another_s(host: LabHost, other: LabHost) -> None:
     host.run("systemd-run --unit=alone sleep 4321")
-    found = processes.with_argument("4321")
+    found = processes.of_program("/usr/bin/sleep", "4321")
     assert len(found) == 1
     assert found[0] in processes.beside(host.leader)
     assert found[0] not in processes.beside(other.leader)
