@@ -43,9 +43,8 @@ class Live:
             self._task.result()
 
     @property
-    def message_id(self) -> int:
-        """The message in use."""
-        assert self._message_id is not None
+    def message_id(self) -> int | None:
+        """The message in use; None as long as nothing was shown."""
         return self._message_id
 
     def changed(self) -> None:
@@ -57,7 +56,7 @@ class Live:
             await asyncio.sleep(INTERVAL_S)
             await self._dirty.wait()
             self._dirty.clear()
-            await self._chat.edit(self.message_id, self._draw())
+            await show(self._chat, self._draw(), self._message_id)
 
 
 async def show(chat: Chat, message: Message, message_id: int | None) -> int:

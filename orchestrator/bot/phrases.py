@@ -69,7 +69,9 @@ PHRASES: tuple[str, ...] = (
     N_("{text} is not a port"),
     N_("{pattern} is not a regular expression: {why}"),
     N_("Say which of them by name."),
-    N_("Did you mean {names}?"),
+    N_("Did you mean {a} or {b} or {c}?"),
+    N_("Did you mean {a} or {b}?"),
+    N_("Did you mean {name}?"),
     N_("Name a host, a group, or all."),
     N_("Give a number from 1 to 65535, or 53/udp"),
     # what keeps us from working

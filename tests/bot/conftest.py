@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gettext
+import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +25,24 @@ from tests import sshd
 from tests.bot.person import Person
 
 OWN_PORT = 8002
+
+
+class Misses(gettext.NullTranslations):
+    """Texts that were shown in Chinese without being in the catalogue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: set[str] = set()
+
+    def gettext(self, message: str) -> str:
+        self.texts.add(message)
+        return message
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        self.texts.add(msgid1)
+        return msgid1 if n == 1 else msgid2
+
+
 LIMITS = Limits(connect_timeout=2.0)
 
 
@@ -56,6 +76,14 @@ class Node:
     )
 
     def __post_init__(self) -> None:
+        self._build()
+
+    def restart(self) -> None:
+        """As after a restart: what was only in memory is gone, what is in the database is not."""
+        self.runs, self.door = Runs(), Door(self.audit)
+        self._build()
+
+    def _build(self) -> None:
         self.router = build_router(
             Services(
                 inventory=lambda: self.inventory,
@@ -100,6 +128,8 @@ async def node(hosts: sshd.Fleet, tmp_path: Path) -> AsyncIterator[Node]:
     """A control node of web1, web2, web3, and db1 where nobody listens."""
     state = tmp_path / "state"
     database = await Database.open(state / "orchestrator.db")
+    misses, catalogues = Misses(), Catalogues(ZoneInfo("Asia/Taipei"))
+    catalogues.locale("zh_TW").translations.add_fallback(misses)
     trust, keys = Trust(hosts.keys / "known_hosts"), Keys(hosts.keys)
     async with Pool(trust=trust, keys=keys, limits=LIMITS) as pool:
         audit = AuditLog(database)
@@ -112,8 +142,16 @@ async def node(hosts: sshd.Fleet, tmp_path: Path) -> AsyncIterator[Node]:
             door=Door(audit),
             buttons=Buttons(database),
             preferences=Preferences(database),
-            catalogues=Catalogues(ZoneInfo("Asia/Taipei")),
+            catalogues=catalogues,
             runs=Runs(),
             state=state,
         )
     await database.close()
+    assert misses.texts == set()
+
+
+@pytest.fixture
+def tarpit() -> Iterator[Host]:
+    """A host that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.78", 0)) as server:
+        yield Host("slow", "127.0.0.78", port=server.getsockname()[1])

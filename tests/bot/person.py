@@ -1,4 +1,4 @@
-"""Somebody who types and taps, and remembers everything that was shown. No face in between: a real router on real parts."""
+"""Somebody who types and taps, and remembers all that was shown: a real router on real parts, without a face."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from orchestrator.bot.router import Router
 from orchestrator.control import Actor, Face
 from orchestrator.store import ButtonRow, Buttons
 from tests.telegram.markup import visible
+
+
+async def until(condition: Callable[[], bool], within: float = 20.0) -> None:
+    """Wait for something that will be true soon."""
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
 
 
 @dataclass

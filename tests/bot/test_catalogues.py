@@ -13,8 +13,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import orchestrator.bot
-from orchestrator.bot.language import LANGUAGES, Catalogues, Languages
-from orchestrator.store import Database, Preferences
+from orchestrator.bot.language import LANGUAGES
 
 SOURCE = Path(orchestrator.bot.__file__).parent
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
@@ -78,5 +77,5 @@ def test_texts_begin_and_end_alike(language: str) -> None:
         strings = message.string if isinstance(message.string, str) else message.string[0]
         assert ids.strip() == ids
         assert strings.strip() == strings
-        if not ids[0].isascii() and ids[0] not in "…":
+        if not ids[0].isascii() and ids[0] != "…":
             assert strings[0] == ids[0]

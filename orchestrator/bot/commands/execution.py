@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,6 +25,7 @@ from orchestrator.inventory import HostSet, Inventory, fold
 
 EXEC_USAGE = N_("<agent> <cmd>")
 BROADCAST_USAGE = N_("<cmd>")
+LAST_WORDS_S = 2.0
 
 
 class Executor:
@@ -69,9 +70,10 @@ class Executor:
     async def run(self, request: Request) -> None:
         """[Run on N hosts]: exactly the hosts that were named in the question."""
         args = request.args or {}
+        hosts = self._named(request)
         if args.get("waive"):
             self._door.waive(request.actor, Exec.kind)
-        await self._ask_or_run(request, self._named(request), args["command"], confirmed=True)
+        await self._ask_or_run(request, hosts, args["command"], confirmed=True)
 
     async def refuse(self, request: Request) -> None:
         """[Cancel] under the question."""
@@ -187,5 +189,6 @@ def _end(execution: render.Execution, run: Run, locale: Locale) -> Message:
 
 async def _last_words(request: Request, live: Live, message: Message) -> None:
     """We are being stopped: leave no message that looks as if work went on."""
-    async with asyncio.timeout(2):
-        await request.chat.edit(live.message_id, message)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS_S):
+            await show(request.chat, message, live.message_id)

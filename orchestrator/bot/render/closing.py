@@ -59,8 +59,8 @@ def cannot(inspection: Inspection, locale: Locale) -> Message:
         head = f"{MARKS[inspection.status]} {host} · {_(WORDS[inspection.status])}"
         return Message(lines((bold(head), esc(translate(inspection.detail, locale)))), silent=False)
     if not inspection.ports:
-        return Message(bold("❔ " + _("Nothing listens on {port} on {host}.").format(port=port, host=host)))
-    head = bold("⛔ " + _("{port} on {host} cannot be closed").format(port=port, host=host))
+        return Message(bold("❔ " + _("Nothing listens on port {port} of {host}.").format(port=port, host=host)))
+    head = bold("⛔ " + _("Port {port} of {host} cannot be closed").format(port=port, host=host))
     reasons = [translate(target.protected, locale) for target in inspection.targets if target.protected]
     if reasons:
         holders = [_process(target, locale) for target in inspection.targets[:SHOWN]]

@@ -37,7 +37,8 @@ class Execution:
 def question(command: str, hosts: HostSet, buttons: tuple[tuple[Button, ...], ...], locale: Locale) -> Message:
     """Ask before running on several hosts; a command too long to be read here comes as a file."""
     n = len(hosts)
-    head = locale.ngettext("Run on {n} host?", "Run on {n} hosts?", n).format(n=n)
+    asked = locale.ngettext("run on {n} host?", "run on {n} hosts?", n).format(n=n)
+    head = f"❔ {_one_line(command, max(12, COLUMNS - width(asked) - 6))} · {asked}"
     seconds = int(CONFIRM_WITHIN_S)
     tail = locale.gettext("Only you can press, once, within {n} s.").format(n=seconds)
     shown = cut_units(clean(command), QUESTION_LIMIT)
@@ -81,7 +82,7 @@ def finished(execution: Execution, again: Button, as_file: Button, locale: Local
         state = f"{name} · {took}" if good else f"{name} · {word(results[0], locale)} · {took}"
     else:
         mark = "✔" if good == n else "⚠" if good else "✖"
-        state = _("{good} of {n}").format(good=good, n=n) + f" · {took}"
+        state = _("{good} of {n} ok").format(good=good, n=n) + f" · {took}"
     head = _head(mark, execution.command, state)
     body, everything = fit(head, _sections(execution, locale), Html(""), locale)
     if everything:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import LANGUAGES, N_, Locale
 from orchestrator.bot.message import Button, Message
-from orchestrator.bot.render.markup import Html, bold, code, cut_units, esc, lines
+from orchestrator.bot.render.markup import Html, bold, code, cut_units, esc, lines, spaced
 from orchestrator.inventory import HostSet
 
 PROJECT_PAGE = "https://github.com/cyleafish/See_Servers_Health_plus"
@@ -39,7 +39,7 @@ def help_text(commands: Sequence[tuple[str, str, str]], locale: Locale) -> Messa
     """All commands as (name, usage, description), usage and description as message ids."""
     _ = locale.gettext
     described = (
-        Html(f"{esc('/' + name)}{' ' + code(_(usage)) if usage else ''}\n{esc('   ' + _(description))}")
+        lines((spaced((esc("/" + name), code(_(usage)) if usage else Html(""))), esc("   " + _(description))))
         for name, usage, description in commands
     )
     return Message(lines((bold(_("What I can do")), *described, esc(_(AGENT_HELP)))))
@@ -69,7 +69,7 @@ def ids(request: Request, locale: Locale) -> Message:
         lines(
             (
                 bold("🪪 " + _("You are {id}").format(id=request.user_id)),
-                Html(f"{esc(_('For the settings:'))}"),
+                esc(_("For the settings:")),
                 code(f"ALLOWED_USERS={request.user_id}"),
                 code(f"ALERT_CHAT_ID={chat}"),
             )

@@ -69,7 +69,9 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
     if report.telegram:
         ago = _("{time} ago").format(time=locale.ago(poll)) if poll is not None else _("never")
         rows.append((_("Telegram heard"), ago))
-    rows += [(_(PHASES[phase]), str(count)) for phase, count in report.connections.items() if count]
+    counts = (f"{count} {_(PHASES[phase])}" for phase, count in report.connections.items() if count)
+    if hosts := " · ".join(counts):
+        rows.append((_("hosts"), hosts))
     head = "🩺 " + (_("Something needs a look") if any(worries) else _("I am well"))
     notes = [esc(f"⚠ {worry}") for worry in worries if worry]
     tail = esc(_("as of {time}").format(time=locale.clock(now)))

@@ -18,7 +18,7 @@ from orchestrator.ssh.state import HostState, Phase
 
 PAGE = 20
 HIGH = 0.9  # ratio from which a number is a warning, until thresholds can be set
-NAME = 13  # columns; a longer name gets a line of its own
+NAME = 10  # columns; a longer name gets a line of its own
 
 
 class Health(StrEnum):
@@ -47,7 +47,7 @@ class HostView:
         if self.answer is None:
             return Health.DOWN if self.state.phase in (Phase.BACKOFF, Phase.PARKED) else Health.UNKNOWN
         if self.answer.vitals is not None:
-            return Health.WARNING if any(map(_high, _ratios(self.answer.vitals))) else Health.UP
+            return Health.WARNING if _strained(self.answer.vitals) else Health.UP
         # It answered, though not what was asked; or it is connected, but slow.
         connected = self.state.phase is Phase.UP or self.answer.status is Status.FAILED
         return Health.WARNING if connected else Health.DOWN
@@ -142,8 +142,11 @@ def _ratios(vitals: Vitals) -> tuple[float | None, float | None, float | None]:
     return vitals.cpu, vitals.memory, vitals.disk.used if vitals.disk else None
 
 
-def _high(ratio: float | None) -> bool:
-    return ratio is not None and ratio >= HIGH
+def _strained(vitals: Vitals) -> bool:
+    """Memory or disk nearly full; or processors busy now, with more work than processors for five minutes."""
+    cpu, memory, disk = (ratio is not None and ratio >= HIGH for ratio in _ratios(vitals))
+    lasting = vitals.load is not None and vitals.cpus is not None and vitals.load[1] > vitals.cpus
+    return memory or disk or (cpu and lasting)
 
 
 def _percent(ratio: float | None) -> str:

@@ -18,7 +18,10 @@ NAME = re.compile(r"[^\w.-]")
 
 
 class TerminalChat:
-    """One person's chat. A button keeps its number for good; `documents` is the folder for files."""
+    """One person's chat. A button keeps its number for good; `documents` is the folder for files.
+
+    On a screen that is not `live` only the last state of each message is shown, when the request is done.
+    """
 
     def __init__(self, buttons: Buttons, actor_id: str, screen: Screen, documents: Path) -> None:
         self._buttons = buttons
@@ -28,17 +31,28 @@ class TerminalChat:
         self._ids = itertools.count(1)
         self._numbers = itertools.count(1)
         self._messages: dict[int, tuple[tuple[tuple[Button, ...], ...], list[list[tuple[int, str]]]]] = {}
+        self._held: dict[int, Message] = {}
         self._taps: dict[int, tuple[str, int]] = {}
 
     async def send(self, message: Message) -> int:
         """Show a new message."""
         message_id = next(self._ids)
-        await self._show(message_id, message)
+        await self.edit(message_id, message)
         return message_id
 
     async def edit(self, message_id: int, message: Message) -> None:
         """Show a message's new state."""
-        await self._show(message_id, message)
+        if self._screen.live:
+            await self._show(message_id, message)
+        else:
+            self._held[message_id] = message
+
+    async def settle(self) -> None:
+        """A request is done: show what was held back."""
+        held, self._held = self._held, {}
+        for message_id, message in held.items():
+            await self._show(message_id, message)
+        await self._screen.settle()
 
     def button(self, number: int) -> tuple[str, int] | None:
         """The button id of a number, and the message it stands under."""

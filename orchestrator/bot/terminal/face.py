@@ -78,7 +78,7 @@ class Terminal:
             except EOFError:
                 break
             screen.typed()
-            task = asyncio.create_task(self._serve(line, chat, screen))
+            task = asyncio.create_task(self._serve(line, chat))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         self.runs.stop_all(self.actor.id)
@@ -90,13 +90,13 @@ class Terminal:
         chat = self._chat(screen)
         async for line in source:
             screen.write(f"{PROMPT}{line}")
-            await self._serve(line, chat, screen)
+            await self._serve(line, chat)
         return 0
 
     def _chat(self, screen: Screen) -> TerminalChat:
         return TerminalChat(self.buttons, self.actor.id, screen, self.state / "files")
 
-    async def _serve(self, line: str, chat: TerminalChat, screen: Screen) -> None:
+    async def _serve(self, line: str, chat: TerminalChat) -> None:
         text = line.strip()
         if not text:
             return
@@ -107,7 +107,7 @@ class Terminal:
             else:
                 await self._command(text, chat, request)
         finally:
-            await screen.settle()
+            await chat.settle()
 
     async def _tap(self, number: int, chat: TerminalChat, request: Request) -> None:
         button = chat.button(number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TextIO
+from typing import ClassVar, Protocol, TextIO
 
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.output import Output
@@ -13,7 +13,12 @@ from orchestrator.bot.terminal.text import as_text, rows
 
 
 class Screen(Protocol):
-    """Shows messages by their id. `footer` is plain text under the markup: buttons, file names."""
+    """Shows messages by their id. `footer` is plain text under the markup: buttons, file names.
+
+    `live`: a person watches, so states in between are worth showing.
+    """
+
+    live: ClassVar[bool]
 
     async def show(self, message_id: int, markup: Html, footer: str) -> None:
         """Show a message, or its newest state."""
@@ -23,21 +28,19 @@ class Screen(Protocol):
 
 
 class Transcript:
-    """A stream that only grows: each message is written once, in its last state, when the request is done."""
+    """A stream that only grows."""
+
+    live: ClassVar[bool] = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._held: dict[int, str] = {}
 
-    async def show(self, message_id: int, markup: Html, footer: str) -> None:
-        """Hold the newest state back."""
-        self._held[message_id] = _joined(as_text(markup, colour=False), footer)
+    async def show(self, message_id: int, markup: Html, footer: str) -> None:  # noqa: ARG002
+        """Write it below what is there."""
+        self.write(_joined(as_text(markup, colour=False), footer))
 
     async def settle(self) -> None:
-        """Write the messages in the order in which they first appeared."""
-        for text in self._held.values():
-            self.write(text)
-        self._held.clear()
+        """Nothing is held back."""
 
     def write(self, text: str) -> None:
         """Write one text and an empty line."""
@@ -49,6 +52,8 @@ class Drawn:
     """A terminal with a prompt at its end. The message right above the prompt is drawn over when it changes; one that
     is further up is written again when the request is done.
     """
+
+    live: ClassVar[bool] = True
 
     def __init__(
         self, output: Output, in_terminal: Callable[[Callable[[], None]], Awaitable[None]] | None = None

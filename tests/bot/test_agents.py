@@ -1,0 +1,103 @@
+"""/agents: all hosts at once, then their numbers; pages; problems."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from orchestrator.bot.commands.agents import Agents
+from orchestrator.bot.conversation import Request
+from orchestrator.inventory import Host
+from tests.bot.conftest import Node, inventory_of
+
+ALIVE = ("🟢", "🟡")  # a machine that tests may itself be short of something
+
+
+def alive(text: str) -> int:
+    return sum(text.count(mark) for mark in ALIVE)
+
+
+async def test_every_host_with_its_numbers(node: Node) -> None:
+    person = node.person()
+    answer = await person.say("/agents")
+    rows = answer.text.splitlines()
+    assert rows[0].startswith("🖥 5 hosts · ")
+    assert " · 1 down" in rows[0]
+    assert rows[1].split() == ["cpu", "mem", "disk", "since"]
+    assert [row.split()[1] for row in rows[2:7]] == ["Server", "web1", "web2", "web3", "db1"]
+    assert all(row.startswith(ALIVE) and row.count("%") == 3 for row in rows[2:6])
+    assert rows[6].startswith("🔴 db1")
+    assert "connection refused" in " ".join(rows[6:8])
+    assert rows[-1].startswith("as of ")
+    assert rows[-1].endswith("+08")
+    assert answer.labels == ["↻", "Problems only"]
+
+
+async def test_known_states_come_first(node: Node) -> None:
+    answer = await node.person().say("/agents")
+    first = answer.states[0].html
+    assert "5 hosts" in first
+    assert "asking …" in first
+    assert first.count("⚪") == 5  # nobody has answered yet
+
+
+async def test_problems_only_and_refresh_stay_in_place(node: Node) -> None:
+    person = node.person()
+    answer = await person.say("/agents")
+    asked = len(await node.audit.latest(100))
+    await person.tap("Problems only")
+    assert person.last is answer
+    assert "🟢" not in answer.text
+    assert "🔴 db1" in answer.text
+    assert answer.labels == ["↻", "All hosts"]
+    assert len(await node.audit.latest(100)) == asked  # nobody was asked again
+    await person.tap("↻")
+    assert person.last is answer
+    assert answer.labels == ["↻", "All hosts"]
+    assert len(await node.audit.latest(100)) == asked + 2
+    await person.tap("All hosts")
+    assert answer.text.count("%") == 12
+
+
+async def test_more_than_twenty_hosts_are_paged(node: Node) -> None:
+    host = node.inventory.hosts["web1"]
+    node.inventory = inventory_of([replace(host, name=f"web{number}") for number in range(1, 22)])
+    person = node.person()
+    answer = await person.say("/agents")
+    assert answer.first_line.startswith("🖥 22 hosts · ")
+    assert alive(answer.text) == 20
+    assert answer.labels == ["↻", "Problems only", "2/2 ▸"]
+    await person.tap("2/2")
+    assert answer.labels == ["↻", "Problems only", "◂ 1/2"]
+    assert alive(answer.text) == 2
+    assert " web21 " in answer.text
+
+
+async def test_slow_host_does_not_hold_up_the_list(node: Node, tarpit: Host) -> None:
+    """The connect bound is 2 s here; the list must not wait longer than its own bound for it."""
+    node.inventory = inventory_of([node.inventory.hosts["web1"], tarpit])
+    agents = Agents(lambda: node.inventory, node.pool.state, node.fleet, node.door, node.catalogues, wait=1.0)
+    person = node.person()
+    began = time.monotonic()
+    await agents.agents(Request(person.actor, person.chat, "en", "agents"))
+    assert time.monotonic() - began < 3.5
+    assert alive(person.last.text) == 2
+    assert "🔴 slow" in person.last.text
+    assert "no answer within 1 s" in person.last.text
+
+
+async def test_two_people_at_once(node: Node) -> None:
+    ann, mei = node.person(1001), node.person(1002, "zh_TW")
+    await asyncio.gather(ann.say("/agents"), mei.say("/agents"))
+    assert "🖥 5 hosts · " in ann.last.text
+    assert "🖥 5 台主機 · " in mei.last.text
+    assert "1 斷線" in mei.last.first_line
+
+
+async def test_empty_inventory_still_has_the_server(node: Node) -> None:
+    node.inventory = inventory_of([])
+    person = node.person()
+    assert (await person.say("/agents")).first_line.startswith("🖥 1 host · ")
+    assert "the inventory has no hosts yet" in (await person.say("/broadcast id")).text
+    assert "There are no hosts yet." in (await person.say("/start")).text

@@ -1,0 +1,149 @@
+"""/start /help /id /language /status /more_info_GitHub, and the keyboard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator.bot.language import LANGUAGES, Languages
+from orchestrator.inventory import HostSet
+from tests.bot.conftest import Node
+
+COMMANDS = {
+    "start",
+    "help",
+    "id",
+    "status",
+    "language",
+    "agents",
+    "op_exec",
+    "broadcast",
+    "op_port",
+    "op_stop",
+    "more_info_github",
+}
+
+
+async def test_all_commands_are_there_and_telegram_can_list_them(node: Node) -> None:
+    assert {command.name for command in node.router.commands} == COMMANDS
+    for command in node.router.commands:
+        assert command.name == command.name.lower()
+        assert 0 < len(command.name) <= 32
+        for language in LANGUAGES:
+            assert 0 < len(node.catalogues.gettext(language, command.description)) <= 256
+
+
+async def test_only_what_changes_nothing_may_run_late(node: Node) -> None:
+    assert {command.name for command in node.router.commands if not command.reads_only} == {
+        "op_exec",
+        "broadcast",
+        "op_stop",
+    }
+
+
+@pytest.mark.parametrize("name", ["more_info_GitHub", "more_info_github", "MORE_INFO_GITHUB"])
+async def test_project_page_in_any_case(node: Node, name: str) -> None:
+    answer = await node.person().say(f"/{name}")
+    assert '<a href="https://github.com/cyleafish/See_Servers_Health_plus">' in answer.now.html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_start_puts_up_the_keyboard_and_its_keys_are_commands(node: Node, language: str) -> None:
+    answer = await node.person(language=language).say("/start")
+    assert "4" in answer.first_line
+    assert "web[1-3] db1" in answer.text
+    labels = [label for row in answer.now.keyboard for label in row]
+    assert len(labels) == len(set(labels)) == 9
+    assert all(2 <= len(row) <= 3 for row in answer.now.keyboard)
+    meant = {node.router.command_of(label) for label in labels}
+    assert meant == COMMANDS - {"start", "id"}
+    assert node.router.command_of("hello") is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_help_names_every_command(node: Node, language: str) -> None:
+    answer = await node.person(language=language).say("/help")
+    assert all(f"/{name}" in answer.text for name in COMMANDS)
+
+
+async def test_id_tells_what_the_settings_want(node: Node) -> None:
+    person = node.person(1001)
+    assert (await person.say("/id")).text.splitlines() == [
+        "🪪 You are 1001",
+        "For the settings:",
+        "ALLOWED_USERS=1001",
+        "ALERT_CHAT_ID=1001",
+    ]
+
+
+async def test_language_is_chosen_by_a_tap_and_remembered(node: Node) -> None:
+    person = node.person()
+    answer = await person.say("/language")
+    assert answer.labels == ["English", "繁體中文"]
+    await person.tap("繁體中文")
+    assert answer.text == "🌐 語言：繁體中文"
+    assert person.last.text == "🌐 已切換為繁體中文"
+    assert "🖥 主機" in person.last.now.keyboard[0]
+    assert await node.languages.of(person.actor.id, "en") == "zh_TW"
+    assert await node.languages.of("telegram:2", "en") == "en"
+
+
+@pytest.mark.parametrize(
+    ("default", "hint", "wanted"),
+    [
+        (None, None, "en"),
+        (None, "de", "en"),
+        (None, "zh-hant", "zh_TW"),
+        (None, "zh_TW.UTF-8", "zh_TW"),
+        ("zh_TW", "en", "zh_TW"),
+        ("en", "zh", "en"),
+    ],
+)
+async def test_language_when_nothing_was_chosen(node: Node, default: str | None, hint: str | None, wanted: str) -> None:
+    assert await Languages(node.preferences, default).of("telegram:1", hint) == wanted
+
+
+async def test_unknown_preference_is_ignored(node: Node) -> None:
+    await node.preferences.set("telegram:1", "language", "tlh")
+    assert await node.languages.of("telegram:1", None) == "en"
+
+
+async def test_status_when_all_is_well(node: Node) -> None:
+    answer = await node.person().say("/status")
+    assert answer.first_line == "🩺 I am well"
+    assert "version         1.2.3" in answer.text
+    assert "memory          123.0 MiB" in answer.text
+    assert "hosts           3 up · 1 parked" in answer.text
+
+
+async def test_status_says_what_is_wrong_and_refreshes(node: Node) -> None:
+    well = node.report
+    node.report = replace(
+        well, last_poll=datetime.now(UTC) - timedelta(minutes=5), trouble="the database is damaged", unfinished=2
+    )
+    person = node.person()
+    answer = await person.say("/status")
+    assert answer.first_line == "🩺 Something needs a look"
+    assert "⚠ Telegram does not answer." in answer.text
+    assert "⚠ The database: the database is damaged" in answer.text
+    assert "⚠ 2 earlier requests have no known outcome." in answer.text
+    assert "Telegram heard  5 min ago" in answer.text
+    node.report = well
+    await person.tap("↻")
+    assert answer.first_line == "🩺 I am well"
+
+
+async def test_status_without_telegram(node: Node) -> None:
+    node.report = replace(node.report, telegram=False, last_poll=None, memory=None)
+    answer = await node.person().say("/status")
+    assert answer.first_line == "🩺 I am well"
+    assert "Telegram" not in answer.text
+
+
+async def test_greeting_of_a_huge_fleet_fits(node: Node) -> None:
+    host = node.inventory.hosts["db1"]
+    names = [f"{'x' * (number % 40)}-{number:05d}-host-{number * 7919 % 1000}" for number in range(5000)]
+    node.inventory = replace(node.inventory, hosts=HostSet(replace(host, name=name) for name in names))
+    assert "5000 hosts" in (await node.person().say("/start")).first_line
