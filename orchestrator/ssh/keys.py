@@ -49,16 +49,14 @@ class Keys:
             return [await self._load(self._locate(host.key))]
         paths = sorted(path for path in self._folder.glob("id_*") if path.suffix != ".pub" and path.is_file())
         keys: list[Usable] = [*await self._from_agent()]
+        missing = KeyFileError("no private key (id_*)", where=str(self._folder), remedy="Make one with `keys init`")
         for path in paths:
             try:
                 keys.append(await self._load(path))
-            except KeyFileError:
-                if not keys:
-                    raise
+            except KeyFileError as error:
+                missing = error
         if not keys:
-            raise KeyFileError(
-                "holds no private key (id_*)", where=str(self._folder), remedy="Make one with `keys init`"
-            )
+            raise missing
         return keys
 
     def ask_again(self) -> None:
@@ -121,7 +119,10 @@ class Keys:
                 raise KeyFileError("stays locked: no passphrase was given", where=str(path))
             try:
                 return asyncssh.import_private_key(data, answer)
-            except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError):
+            except asyncssh.KeyEncryptionError as error:
+                if str(error).startswith(("Unknown", "OpenSSH private key encryption")):
+                    raise KeyFileError(f"cannot be decrypted: {error}", where=str(path)) from error
+            except asyncssh.KeyImportError:
                 continue
         raise KeyFileError("stays locked: the passphrase is wrong", where=str(path))
 
