@@ -16,15 +16,24 @@ is_root() {
     [ "$(id -u)" -eq 0 ]
 }
 
+# as_root COMMAND... - run it as root, asking for sudo's password where there is somebody to ask.
+as_root() {
+    if is_root; then
+        DEBIAN_FRONTEND=noninteractive "$@" </dev/null
+    elif [ -t 0 ]; then
+        sudo DEBIAN_FRONTEND=noninteractive "$@"
+    else
+        sudo -n DEBIAN_FRONTEND=noninteractive "$@" </dev/null
+    fi
+}
+
 # apt_install PACKAGE... - install them, or say how to; silent when the list is empty.
 apt_install() {
     [ $# -gt 0 ] || return 0
     command -v apt-get >/dev/null || fail "missing, and there is no apt-get here to install them with: $*"
-    is_root || fail "missing packages; install them and start again: sudo apt-get install $*"
     say "Installing packages: $*"
-    export DEBIAN_FRONTEND=noninteractive
-    { apt-get -q update && apt-get -q -y install --no-install-recommends "$@"; } >&2 </dev/null ||
-        fail "apt-get could not install: $*"
+    { as_root apt-get -q update && as_root apt-get -q -y install --no-install-recommends "$@"; } >&2 ||
+        fail "could not install packages; install them and start again: sudo apt-get install $*"
 }
 
 # need PROGRAM=PACKAGE... - have every program, installing the packages of those that are missing.
