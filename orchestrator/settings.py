@@ -23,7 +23,7 @@ from orchestrator.errors import SettingsError
 from orchestrator.home import Home, refuse_if_others_can_read
 
 # Shape of a bot token: https://core.telegram.org/bots/api#authorizing-your-bot
-TOKEN = re.compile(r"\d{5,20}:[\w-]{20,100}")
+TOKEN = re.compile(r"\d{1,20}:[\w-]{20,100}", re.ASCII)
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "BOT_TOKEN": "BOT_TOKEN=123456789:AAE… as @BotFather gave it",
