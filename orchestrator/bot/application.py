@@ -111,24 +111,44 @@ class TelegramFace:
             failures += 1
             await asyncio.sleep(self._pace.pause(failures))
         log.info("serving Telegram as @%s", self._bot_name)
-        await self._poller.run()
+        menus = asyncio.create_task(self._put_up_menus())
+        try:
+            await self._poller.run()
+        finally:
+            menus.cancel()
+            await asyncio.wait({menus})
 
     async def _introduce(self) -> bool:
-        """Learn our name, and put up the command menus; False while Telegram is away."""
-        bot = self._client.bot
+        """Learn our name, and make sure that we may poll; False while Telegram is away."""
         try:
-            async with asyncio.timeout(12 * self._pace.answer):
-                me = await bot.get_me()
+            async with asyncio.timeout(4 * self._pace.answer):
+                me = await self._client.bot.get_me()
                 self._bot_name = me.username or ""
-                await bot.delete_webhook()  # else getUpdates is refused
-                for language, tag in MENUS.items():
-                    await bot.set_my_commands(self._menu(language), language_code=tag)
+                await self._client.bot.delete_webhook()  # else getUpdates is refused
         except InvalidToken:
             raise rejected() from None
-        except BadRequest as error:
-            log.error("Telegram does not take the command menu: %s", error)
         except (TelegramError, TimeoutError) as error:
             log.warning("Telegram does not answer, will try again: %s", brief(error))
+            await asyncio.sleep(seconds_asked(error))
+            return False
+        return True
+
+    async def _put_up_menus(self) -> None:
+        """Tell Telegram the commands; the chat works without, so it only tries again later when that fails."""
+        failures = 0
+        for language, tag in MENUS.items():
+            while not await self._put_up_menu(language, tag):
+                failures += 1
+                await asyncio.sleep(self._pace.pause(failures))
+
+    async def _put_up_menu(self, language: str, tag: str | None) -> bool:
+        try:
+            async with asyncio.timeout(4 * self._pace.answer):
+                await self._client.bot.set_my_commands(self._menu(language), language_code=tag)
+        except BadRequest as error:
+            log.error("Telegram does not take the command menu: %s", brief(error))
+        except (TelegramError, TimeoutError) as error:
+            log.debug("no command menu yet: %s", brief(error))
             await asyncio.sleep(seconds_asked(error))
             return False
         return True

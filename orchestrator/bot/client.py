@@ -103,7 +103,7 @@ class Client:
 
     def _request(self, connections: int) -> HTTPXRequest:
         wait = self._pace.answer
-        return HTTPXRequest(
+        return _Request(
             connection_pool_size=connections,
             connect_timeout=wait,
             read_timeout=wait,
@@ -118,6 +118,16 @@ class Client:
             with suppress(Exception):
                 async with asyncio.timeout(self._pace.answer):
                     await request.shutdown()
+
+
+class _Request(HTTPXRequest):
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """Let nothing pass for an answer that a gateway or a login page made up."""
+        answer = HTTPXRequest.parse_json_payload(payload)
+        if not isinstance(answer, dict) or not isinstance(answer.get("ok"), bool):
+            raise TelegramError("what answers is not the Bot API")
+        return answer
 
 
 class _Bot(Bot):

@@ -50,6 +50,7 @@ class _Line:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     edited_at: dict[Hashable, float] = field(default_factory=dict)
     failures: int = 0
+    dropping: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -85,7 +86,7 @@ class Deliverer:
                     return job.done
         done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         if self._closed or len(line.jobs) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
-            log.warning("chat %s: a message is left out, too much waits already", chat_id)
+            _dropped(line, "too much waits already")
             done.set_result(None)
             return done
         line.jobs.append(_Job(call, key, size, self._monotonic() + self._pace.keep, done))
@@ -166,7 +167,7 @@ class Deliverer:
             log.exception("chat %s: a message could not be made", line.chat_id)
             self._finish(job, None)
         else:
-            line.failures = 0
+            line.failures, line.dropping = 0, False
             self._finish(job, result)
 
     async def _admit(self, line: _Line) -> None:
@@ -196,7 +197,7 @@ class Deliverer:
         await asyncio.sleep(seconds_asked(error) or self._pace.pause(line.failures))
 
     def _give_up(self, line: _Line, job: _Job, why: str) -> None:
-        log.warning("chat %s: a message was not delivered: %s", line.chat_id, why)
+        _dropped(line, why)
         self._finish(job, None)
 
     def _finish(self, job: _Job, result: int | None) -> None:
@@ -207,6 +208,13 @@ class Deliverer:
 
 def _finished(line: _Line) -> bool:
     return line.task is None or line.task.done()
+
+
+def _dropped(line: _Line, why: str) -> None:
+    """Warn of the first lost message of a chat; more of them, until one gets through, are for debugging."""
+    level = logging.DEBUG if line.dropping else logging.WARNING
+    log.log(level, "chat %s: a message was not delivered: %s", line.chat_id, why)
+    line.dropping = True
 
 
 async def _rest(line: _Line, wait: float) -> None:

@@ -247,9 +247,16 @@ class Telegram(LoBotApiEmulator):  # type: ignore[misc]  # the emulator has no t
         refusal = partial(ApiRefusal, description, status, parameters or None)
         self._scripts.append(_Script(method, times, refusal, matches))
 
-    def break_down(self, method: str, *, times: int = 1, page: type[web.HTTPException] = web.HTTPBadGateway) -> None:
+    def break_down(
+        self,
+        method: str,
+        *,
+        times: int = 1,
+        page: type[web.HTTPException] = web.HTTPBadGateway,
+        text: str = "<html><body>nginx</body></html>",
+    ) -> None:
         """Answer the next calls with a page that is not the Bot API's, as a gateway in front of it does."""
-        broken = partial(page, text="<html><body>nginx</body></html>", content_type="text/html")
+        broken = partial(page, text=text, content_type="text/html")
         self._scripts.append(_Script(method, times, broken, lambda _: True))
 
     # The Bot API's side.

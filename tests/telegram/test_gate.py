@@ -252,6 +252,20 @@ async def test_a_tap_that_waited_too_long_is_not_carried_out(tg: Telegram, bot: 
     assert bot.ran == ["ask"]
 
 
+async def test_a_tap_on_a_message_that_telegram_shows_no_more(tg: Telegram, bot: Running) -> None:
+    await tg.say(ANN, "/ask")
+    asked = await tg.expect(lambda item: item.text == "Sure?")
+    message = {"message_id": asked.message_id, "date": 0, "chat": {"id": ANN.id, "type": "private"}}
+    sender = {"id": ANN.id, "is_bot": False, "first_name": "Ann"}
+    data = asked.buttons[1][0][1]
+    tap = {"id": "9", "from": sender, "chat_instance": "1", "message": message, "data": data}
+    del tg.shown[ANN.id, asked.message_id]
+    await tg.update({"callback_query": tap})
+    again = await tg.expect(lambda item: item.text == "did open {}")
+    assert again.message_id > asked.message_id
+    assert bot.ran == ["ask", "open"]
+
+
 async def test_nobody_allowed_refuses_to_start(tg: Telegram, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="ALLOWED_USERS"):
         async with serving(tg, tmp_path, allowed=frozenset()):

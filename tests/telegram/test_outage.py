@@ -149,6 +149,14 @@ async def test_another_poller_is_named_and_waited_for(
     assert not bot.task.done()
 
 
+async def test_a_server_without_menus_is_served_all_the_same(tg: Telegram, tmp_path: Path) -> None:
+    tg.refuse("setMyCommands", 501, "Not Implemented", times=1000)
+    async with serving(tg, tmp_path):
+        await tg.say(ANN, "/echo without a menu")
+        await tg.expect(lambda item: item.text == "without a menu")
+        await tg.called("setMyCommands", 3)
+
+
 async def test_a_poll_told_to_wait_waits(tg: Telegram, tmp_path: Path) -> None:
     tg.refuse("getUpdates", 429, "Too Many Requests: retry after 1", retry_after=1)
     await tg.say(ANN, "/echo patient")
