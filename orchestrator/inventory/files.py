@@ -8,6 +8,7 @@ import pwd
 import shlex
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from orchestrator.errors import InventoryError
 
@@ -21,16 +22,10 @@ def read_text(path: Path, label: str) -> str:
     `label` is how errors call the file. Raises InventoryError when the file is missing, unreadable, not a regular
     file, writable by others, larger than 16 MiB, or not UTF-8 (then with the line).
     """
-    try:
-        # O_NONBLOCK: opening a FIFO must not wait for its writer.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise InventoryError(f"cannot be read: {_reason(error)}", where=label) from error
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
+    with _open(path, label) as file:
+        status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            what = "is a folder, not a file" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
-            raise InventoryError(what, where=label, remedy="Put a file in its place or remove it.")
+            raise InventoryError("is not a regular file", where=label, remedy="Put a file in its place or remove it.")
         _refuse_others(status, path, label)
         data = file.read(MAX_SIZE + 1)
     if len(data) > MAX_SIZE:
@@ -42,13 +37,40 @@ def read_text(path: Path, label: str) -> str:
         raise InventoryError("is not UTF-8 text", where=f"{label}:{line}", remedy="Save it as UTF-8.") from error
 
 
-def list_folder(path: Path, label: str) -> list[str]:
-    """Names in a folder, sorted as Ansible sorts them. Raises InventoryError as `read_text` does."""
+def list_folder(path: Path, label: str, *, required: bool = True) -> list[str]:
+    """Names in a folder, sorted as Ansible sorts them; none when it is missing and not `required`.
+
+    Raises InventoryError as `read_text` does.
+    """
     try:
         _refuse_others(path.stat(), path, label)
         return sorted((entry.name for entry in path.iterdir()), key=os.fsencode)
+    except FileNotFoundError as error:
+        if not required:
+            return []
+        raise InventoryError("there is no such folder", where=label, remedy="Make it, or name another home.") from error
     except OSError as error:
         raise InventoryError(f"cannot be read: {_reason(error)}", where=label) from error
+
+
+def is_folder(path: Path) -> bool:
+    """True for a folder; what cannot be looked at is none, and will fail when it is read."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _open(path: Path, label: str) -> BinaryIO:
+    try:
+        return open(path, "rb", opener=_without_waiting)
+    except OSError as error:
+        raise InventoryError(f"cannot be read: {_reason(error)}", where=label) from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open without waiting for the writer of a FIFO."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _refuse_others(status: os.stat_result, path: Path, label: str) -> None:

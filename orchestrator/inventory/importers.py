@@ -57,11 +57,11 @@ def read_ssh_config(text: str, label: str, graph: Graph) -> None:
     first value counts. Raises InventoryError with file and line, also for Match and Include, which are not followed.
     """
     blocks = _blocks(text, label)
-    names = {name: block.where for block in reversed(blocks) for name in reversed(block.patterns) if _is_plain(name)}
-    for name, where in reversed(names.items()):
-        host = graph.add_host(name, graph.groups["ungrouped"], where)
-        for variable, var in _settings(name, blocks).items():
-            graph.set_host_var(host, variable, var)
+    for block in blocks:
+        for name in filter(_is_plain, block.patterns):
+            host = graph.add_host(name, graph.groups["ungrouped"], block.where)
+            for variable, var in _settings(name, blocks).items():
+                graph.set_host_var(host, variable, var)
 
 
 @dataclass(slots=True)

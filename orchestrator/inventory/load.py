@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,7 +11,7 @@ from yaml.nodes import MappingNode
 
 from orchestrator.errors import InventoryError
 from orchestrator.inventory.connection import Jump, read_host
-from orchestrator.inventory.files import list_folder, read_text
+from orchestrator.inventory.files import is_folder, list_folder, read_text
 from orchestrator.inventory.graph import Graph
 from orchestrator.inventory.hostset import HostSet
 from orchestrator.inventory.importers import AGENT_NAMES, SSH_CONFIG, read_agent_names, read_ssh_config
@@ -37,16 +38,11 @@ def load(folder: Path) -> Inventory:
     Ansible skips (``.md``, ``.bak``, hidden ones ...) are skipped, folders are read in turn. An empty folder is an
     empty inventory with a warning. Raises InventoryError with ``file:line``.
     """
-    if not folder.is_dir():
-        raise InventoryError(
-            "there is no such folder", where=str(folder), remedy="Make it, or name another with --home."
-        )
-    sources = list(_files(folder, folder.name, ""))
+    sources = list(_files(folder, str(folder), ""))
     inventory = _build(folder, sources)
     if sources:
         return inventory
-    warning = f"{folder.name}: there is no inventory file in it; add a host, or write hosts.yml"
-    return _with_warning(inventory, warning)
+    return replace(inventory, warnings=(f"{folder}: there is no inventory file in it yet", *inventory.warnings))
 
 
 def load_file(path: Path) -> Inventory:
@@ -54,16 +50,12 @@ def load_file(path: Path) -> Inventory:
     return _build(path.parent, [(path, path.name)])
 
 
-def _with_warning(inventory: Inventory, warning: str) -> Inventory:
-    return Inventory(inventory.hosts, inventory.groups, (warning, *inventory.warnings), (), inventory.server)
-
-
 def _files(folder: Path, label: str, prefix: str) -> Iterable[tuple[Path, str]]:
     for name in list_folder(folder, label):
         path = folder / name
         if name.startswith(".") or name in _NOT_INVENTORIES or (name.endswith(_IGNORED) and name != AGENT_NAMES):
             continue
-        if path.is_dir() and path.suffix not in (*_YAML, ".ini"):
+        if is_folder(path) and path.suffix not in (*_YAML, ".ini"):
             yield from _files(path, prefix + name, f"{prefix}{name}/")
         else:
             yield path, prefix + name

@@ -6,7 +6,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import UnknownHost, UsageError
 from orchestrator.inventory.names import split_port
 
 _SUBSCRIPT = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)([:-])([0-9]*))\]")
@@ -19,13 +19,19 @@ class NoMatch(LookupError):
 
 
 def split(pattern: str) -> list[str]:
-    """The parts of a pattern: at commas if any, else at colons unless it is one host (``::1``, ``web[1:3]``)."""
+    """The parts of a pattern: at commas if any, else at colons unless it is one host (``::1``, ``web[1:3]``).
+
+    Raises UsageError for brackets that do not match.
+    """
     if "," in pattern:
         parts = pattern.split(",")
     elif split_port(pattern) is not None:
         parts = [pattern]
     else:
         parts = _COLON_SEPARATED.findall(pattern)
+        if _COLON_SEPARATED.sub("", pattern).strip(": \t\n"):
+            # Ansible drops a lone bracket in silence, and web[ would mean all of web.
+            raise UsageError(f"the brackets in {pattern} do not match", remedy="Close each [ with a ].")
     return [part.strip() for part in parts if part.strip()]
 
 
@@ -50,8 +56,8 @@ class Patterns:
         """Names of the hosts that a pattern means, each once, in Ansible's order; perhaps none.
 
         Plain parts are joined first, then all ``&`` parts intersect, then all ``!`` parts exclude; with only such
-        parts one starts from all hosts. Raises `NoMatch` for a part that names nothing, and UsageError for an empty
-        pattern or an expression that is no regular expression.
+        parts one starts from all hosts. Raises `NoMatch` for a part that names nothing, UnknownHost for a position
+        beyond the hosts there are, and UsageError for a pattern that is empty or malformed.
         """
         parts = split(pattern)
         if not parts:
@@ -79,7 +85,7 @@ class Patterns:
         try:
             return subscript(found)
         except IndexError as error:
-            raise NoMatch(part) from error
+            raise UnknownHost(f"{part} is beyond the {len(found)} hosts of {expression}") from error
 
     def _matches(self, expression: str) -> Iterator[str]:
         """Hosts of all groups that match, then, unless a plain name was a group's, hosts that match themselves.
@@ -95,6 +101,8 @@ class Patterns:
 
 
 def _matcher(expression: str) -> Callable[[str], object]:
+    if expression == "~":
+        raise UsageError("~ without a regular expression", remedy="Write one after it, or say all.")
     regex = expression[1:] if expression[0] == "~" else fnmatch.translate(expression)
     try:
         return re.compile(regex).match
@@ -107,7 +115,13 @@ def _split_subscript(part: str) -> tuple[str, Callable[[list[str]], list[str]]]:
     match = None if part.startswith("~") else _SUBSCRIPT.fullmatch(part)
     if not match:
         return part, lambda found: found
-    expression, index, first, _, last = match.groups()
+    expression, index, first, sign, last = match.groups()
+    if sign == "-":
+        # Ansible has removed this spelling, yet counts positions with it where it reads like names.
+        what = f"{part} may mean hosts by name or by position"
+        raise UsageError(
+            what, remedy=f"Write {expression}[{first}:{last}] for positions, counted from 0, or list the names."
+        )
     # Ansible reads [2:0] as [2]: it takes the end of 0 for none.
     if index is not None or (last and int(last) == 0):
         at = int(index if index is not None else first)

@@ -7,7 +7,7 @@ from pathlib import Path
 from yaml.nodes import MappingNode, ScalarNode
 
 from orchestrator.errors import InventoryError
-from orchestrator.inventory.files import list_folder, read_text
+from orchestrator.inventory.files import is_folder, list_folder, read_text
 from orchestrator.inventory.graph import Graph, GroupNode, HostNode
 from orchestrator.inventory.variables import Var, Vars, kind
 from orchestrator.inventory.yamlfile import YamlFile
@@ -25,7 +25,7 @@ class VarsFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._present = set(list_folder(folder, folder.name)) if folder.is_dir() else set()
+        self._present = set(list_folder(folder, folder.name, required=False))
         self._used: set[str] = set()
         self.sources: list[Path] = []
         self.warnings: list[str] = []
@@ -45,13 +45,13 @@ class VarsFolder:
         return sorted(name for name in names if not _is_hidden(name) and Path(name).suffix in _EXTENSIONS)
 
     def _read(self, path: Path, label: str) -> Vars:
-        if not path.is_dir():
+        if not is_folder(path):
             return self._read_file(path, label)
         found: Vars = {}
         for name in list_folder(path, label):
             inner = path / name
             # A folder with an extension is no folder of variables to Ansible.
-            if not _is_hidden(name) and (not inner.suffix if inner.is_dir() else inner.suffix in _EXTENSIONS):
+            if not _is_hidden(name) and (not inner.suffix if is_folder(inner) else inner.suffix in _EXTENSIONS):
                 found |= self._read(inner, f"{label}/{name}")
         return found
 

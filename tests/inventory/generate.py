@@ -171,10 +171,8 @@ class Generator:
 
     def _part(self) -> str:
         name = self._random.choice(
-            (*self._groups, "all", "ungrouped", "*", "web*", "web?", "*east*", "~web[12]$", "~.*[ab]$", "10.0.*", "al*",
-             "web1", "db[ab]", "[wd]*", "web0[!1]", "10.0.0.1", "2001:db8::1", "nosuch", "n?.*", "~^(web|db)")
+            (*self._groups, "all", "ungrouped", "*", "web*", "web?", "~web[0-2]$", "~.*[ab]$", "10.0.*", "al*",
+             "*east*", "web1", "db[ab]", "[wd]*", "web0[!1]", "10.0.0.1", "2001:db8::1", "nosuch", "n?.*", "~^(web|db)")
         )  # fmt: skip
-        subscript = self._random.choice(
-            ("", "", "", "[0]", "[-1]", "[1:2]", "[0:0]", "[2:0]", "[1:]", "[0-1]", "[9]", "[5:9]")
-        )
+        subscript = self._random.choice(("", "", "", "[0]", "[-1]", "[1:2]", "[0:0]", "[2:0]", "[1:]", "[9]", "[5:9]"))
         return name + subscript

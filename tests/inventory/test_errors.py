@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 import yaml
 
 from orchestrator.errors import InventoryError
-from orchestrator.inventory import load, load_file
+from orchestrator.inventory import load
 from tests.inventory.conftest import Write
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "data/errors.yml").read_text(encoding="utf-8"))
