@@ -1,0 +1,75 @@
+"""The text sent to a host: every login shell must read it the same."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.inventory.model import Become, Host
+from orchestrator.ssh.remote import become_of, program, sweep, unfit
+from orchestrator.ssh.result import Command
+
+HOST = Host("a", "a.example")
+SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "tcsh", "csh") if shutil.which(shell)]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_login_shells_read_the_line_alike(shell: str) -> None:
+    wrapped = program(HOST, Command("printf '%s|' \"it's\" '!x' \\\\ \"$((1+1))\"; cat; exit 7", stdin=b"in\0put"))
+    done = subprocess.run(
+        [shell, "-c", wrapped.line], input=wrapped.stdin, capture_output=True, check=False, start_new_session=True
+    )
+    assert (done.returncode, done.stdout) == (7, b"it's|!x|\\|2|in\0put")
+    assert re.fullmatch(rb"%b [1-9][0-9]*\n" % wrapped.token.encode(), done.stderr)
+
+
+def test_the_line_holds_nothing_that_a_shell_could_take_differently() -> None:
+    for host in (HOST, replace(HOST, become=Become()), replace(HOST, become=Become(password="pass"))):
+        line = program(host, Command("it's $a `script` !\n\\")).line
+        assert not set(line) & set("\\!\n\0")
+        assert line.count("'") % 2 == 0
+        assert "script`" not in line
+
+
+def test_half_a_script_is_never_run() -> None:
+    wrapped = program(HOST, Command("echo first\necho second"))
+    for length in range(len(wrapped.stdin)):
+        done = subprocess.run(
+            ["sh", "-c", wrapped.line], input=wrapped.stdin[:length], capture_output=True, check=False
+        )
+        assert done.stdout == b""
+        assert done.returncode == 255
+        assert b"incomplete" in done.stderr
+
+
+def test_password_is_in_no_argument_and_no_repr() -> None:
+    host = replace(HOST, become=Become(password="hunter2"))
+    wrapped = program(host, Command("true"))
+    assert "hunter2" not in wrapped.line
+    assert "hunter2" not in repr(wrapped)
+    assert wrapped.password == b"hunter2"
+    assert b"hunter2" not in wrapped.stdin
+
+
+@pytest.mark.parametrize("user", ["", "a b", "a'b", "-u", "$(id)", "a\nb", "x;y", "!"])
+def test_account_that_is_none_is_refused(user: str) -> None:
+    assert "account" in (unfit(replace(HOST, become=Become(user=user)), Command("true")) or "")
+
+
+@pytest.mark.parametrize("user", ["root", "www-data", "_apt", "#1000", "a.b@example", "machine$"])
+def test_account_names(user: str) -> None:
+    host = replace(HOST, become=Become(user=user))
+    assert unfit(host, Command("true")) is None
+    assert f"-u '{user}'" in program(host, Command("true")).line
+
+
+def test_who_runs_it() -> None:
+    assert become_of(HOST, Command("true")) is None
+    assert become_of(HOST, Command("true", become=True)) == Become()
+    deploy = replace(HOST, become=Become(user="deploy"))
+    assert become_of(deploy, Command("true")) == deploy.become
+    assert sweep(5, Command("true", become=True), 4.5).become
