@@ -8,18 +8,11 @@ from contextlib import aclosing
 from ipaddress import ip_address
 
 from orchestrator.errors import UsageError
-from orchestrator.fleet.close import (
-    CloseOutcome,
-    CloseState,
-    Inspection,
-    Target,
-    read_close,
-    read_inspection,
-    read_unit_stop,
-)
+from orchestrator.fleet.close import CloseOutcome, CloseState, Inspection, Target
 from orchestrator.fleet.fanout import FanOut, Run
 from orchestrator.fleet.hostctl import Frame, HostCtl, UnreadableAnswer, read_frame
 from orchestrator.fleet.ports import PortsAnswer, Protocol, read_more, read_ports
+from orchestrator.fleet.verdict import read_close, read_inspection, read_unit_stop
 from orchestrator.fleet.vitals import VitalsAnswer, read_vitals
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.result import Command, Result, Status

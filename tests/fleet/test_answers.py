@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.fleet import CloseState, Fleet, Process, Target
-from orchestrator.fleet.close import read_close, read_inspection, read_unit_stop
 from orchestrator.fleet.hostctl import ANSWER_BYTES, Frame, UnreadableAnswer, read_frame
 from orchestrator.fleet.ports import PortsAnswer, read_more, read_ports
+from orchestrator.fleet.verdict import read_close, read_inspection, read_unit_stop
 from orchestrator.fleet.vitals import read_vitals
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.result import Command, Result, Status
