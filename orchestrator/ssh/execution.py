@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.exchange import Channel, Exchange, NotStarted, OnOutput, Spawner
+from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.remote import program, sweep
 from orchestrator.ssh.result import Command, Result, Status
@@ -132,7 +133,7 @@ class Execution:
                 if gone:
                     await first(exchange.finished, timeout=0.2)
                     return True
-        except (TimeoutError, NotStarted):
+        except (TimeoutError, NotStarted, NoConnection):
             pass
         self.spawner.spoil()
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,6 +135,23 @@ async def test_command_is_stopped_even_without_a_session_to_spare(own_fleet: Fle
     result = await pool.run(server.host("a"), Command(f"sleep {name}", timeout=0.5))
     assert (result.status, result.may_be_alive) == (Status.TIMEOUT, False)
     assert not here(name)
+
+
+async def test_a_command_that_cannot_be_stopped_is_said_to_be_alive(own_fleet: Fleet, pool_of: Pools) -> None:
+    server = own_fleet.add("MaxSessions 1")
+    pool = pool_of(own_fleet.keys)
+    name, stop = mark(), asyncio.Event()
+    running = asyncio.create_task(pool.run(server.host("a"), Command(f"sleep {name}", timeout=30), stop=stop))
+    await until(lambda: here(name))
+    server.signal_listener(signal.SIGKILL)  # no session to spare, and no new connection either
+    stop.set()
+    result = await running
+    assert (result.status, result.may_be_alive) == (Status.CANCELLED, True)
+    assert "may still be running" in result.detail
+    try:
+        assert here(name)
+    finally:
+        subprocess.run(["pkill", "-KILL", "-f", name], check=False)
 
 
 async def test_no_sessions_at_all(own_fleet: Fleet, pool_of: Pools) -> None:
