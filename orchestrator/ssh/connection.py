@@ -213,7 +213,12 @@ class Connection:
     # -- state
 
     def _show(self, phase: Phase, reason: str = "", until: datetime | None = None) -> None:
-        self.state = HostState.now(phase, reason, until)
+        # A host that is tried again and again has been away since it went, not since the last try.
+        away = phase is not Phase.UP and self.state.phase is not Phase.UP
+        since = self.state.since if away else datetime.now(UTC)
+        if phase is Phase.CONNECTING:
+            reason = self.state.reason
+        self.state = HostState(phase, since, reason, until)
         self._on_state(self._host, self.state)
 
     def _show_down(self, reason: str) -> None:

@@ -19,7 +19,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """`phase` since when (aware), for what `reason`, and `until` when (aware) if that is known."""
+    """`phase`, for what `reason`, and `until` when (aware) if that is known.
+
+    `since` (aware) is when the host last came up or went away; the phases between two tries do not move it.
+    """
 
     phase: Phase
     since: datetime

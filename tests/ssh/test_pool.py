@@ -36,6 +36,9 @@ async def test_kept_host_comes_up_and_comes_back(own_fleet: Fleet, pool_of: Pool
     assert state.until is not None
     assert state.sentence.startswith("down, next try at ")
     await until(lambda: "refused" in pool.state(host).reason)
+    tried_at = pool.state(host).until
+    await until(lambda: pool.state(host).until not in (None, tried_at))
+    assert pool.state(host).since == state.since, "it has been away since it went"
     server.start()
     await until(lambda: pool.state(host).phase is Phase.UP)
     assert seen[:2] == [("a", Phase.CONNECTING), ("a", Phase.UP)]
