@@ -57,7 +57,7 @@ def exec_(
     ],
     timeout: Annotated[float, typer.Option(min=0.1, max=86400, help="Seconds it may take on a host.")] = 60.0,
     serial: Annotated[int | None, typer.Option(min=1, help="How many hosts at a time, for a rolling run.")] = None,
-    max_fail: Annotated[int | None, typer.Option(min=0, help="Begin no more once this many have failed.")] = None,
+    max_fail: Annotated[int | None, typer.Option(min=0, help="Begin no more once more than this many have failed.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Run a command on all hosts of a pattern at once; identical outputs are shown once."""
