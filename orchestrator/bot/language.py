@@ -10,7 +10,7 @@ import gettext
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from importlib import resources
 from types import MappingProxyType
 
@@ -47,7 +47,7 @@ class Locale:
     def clock(self, at: datetime) -> str:
         """``14:03:20 +08``: time of day with its offset from UTC; with the date when that is not today."""
         local = at.astimezone(self.zone)
-        day = "" if local.date() == datetime.now(self.zone).astimezone(self.zone).date() else f"{local:%Y-%m-%d} "
+        day = "" if local.date() == datetime.now(UTC).astimezone(self.zone).date() else f"{local:%Y-%m-%d} "
         offset = f"{local:%z}"
         return f"{day}{local:%H:%M:%S} {offset.removesuffix('00') if offset.endswith('00') else offset}"
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from orchestrator.bot.conversation import Chat
+from orchestrator.bot.conversation import Chat, Request
 from orchestrator.bot.message import Message
 
+LAST_WORDS_S = 2.0
 INTERVAL_S = 1.0  # Telegram allows about one message a second in a chat (Bots FAQ, "How can I...")
 
 
@@ -57,6 +59,13 @@ class Live:
             await self._dirty.wait()
             self._dirty.clear()
             await show(self._chat, self._draw(), self._message_id)
+
+
+async def last_words(request: Request, message: Message, message_id: int | None) -> None:
+    """Work is cut off, perhaps because we are stopping: leave no message that looks as if it went on."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS_S):
+            await show(request.chat, message, message_id)
 
 
 async def show(chat: Chat, message: Message, message_id: int | None) -> int:

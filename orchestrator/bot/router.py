@@ -12,6 +12,7 @@ from orchestrator.bot.conversation import Request
 from orchestrator.bot.keyboards import Keyboard
 from orchestrator.bot.language import N_, Catalogues, Locale
 from orchestrator.bot.message import Message
+from orchestrator.bot.render.markup import Html, shown
 from orchestrator.bot.render.problem import problem
 from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.store import Buttons, Press
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[None]]
 
+NOTICE_LIMIT = 200  # characters (Bot API, answerCallbackQuery)
 NOTICES: Mapping[Press, str] = {
     Press.UNKNOWN: N_("This button is no longer known. Please ask again."),
     Press.EXPIRED: N_("Too late: this button has expired. Please ask again."),
@@ -81,7 +83,10 @@ class Router:
     async def press(self, button_id: str, request: Request) -> tuple[str, Request | None]:
         """Judge a tap: a notice for the person (empty when taken), and the request to handle when taken."""
         _ = self._catalogues.locale(request.language).gettext
-        verdict, verb, args = await self._buttons.press(button_id, request.actor.id)
+        try:
+            verdict, verb, args = await self._buttons.press(button_id, request.actor.id)
+        except OrchestratorError as error:
+            return shown(Html(problem(error, self._catalogues.locale(request.language)).html))[:NOTICE_LIMIT], None
         if verdict is not Press.TAKEN:
             return _(NOTICES[verdict]), None
         if verb not in self._taps:

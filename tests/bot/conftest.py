@@ -52,6 +52,7 @@ class Node:
 
     inventory: Inventory
     pool: Pool
+    database: Database
     fleet: Fleet
     audit: AuditLog
     door: Door
@@ -137,6 +138,7 @@ async def node(hosts: sshd.Fleet, tmp_path: Path) -> AsyncIterator[Node]:
         yield Node(
             inventory=inventory_of([*hosts.hosts(), dead]),
             pool=pool,
+            database=database,
             fleet=Fleet(pool.run, own_ports={OWN_PORT}),
             audit=audit,
             door=Door(audit),

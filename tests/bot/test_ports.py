@@ -23,6 +23,9 @@ import signal, socket, sys
 kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 sockets = []
 for word in sys.argv[1:]:
+    if word == "ignore-term":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        continue
     protocol, port = word.split(":")
     one = socket.socket(type=kind[protocol])
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,7 +34,8 @@ for word in sys.argv[1:]:
         one.listen()
     sockets.append(one)
 print("ready", flush=True)
-signal.pause()
+while True:
+    signal.pause()
 """
 
 
@@ -50,9 +54,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def listen(*protocols: str, port: int | None = None) -> Listener:
+def listen(*protocols: str, port: int | None = None, ignore_term: bool = False) -> Listener:
     port = port or free_port()
-    words = [f"{protocol}:{port}" for protocol in protocols]
+    words = [f"{protocol}:{port}" for protocol in protocols] + ["ignore-term"] * ignore_term
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -160,6 +164,33 @@ async def test_another_owner_since_the_question_is_left_alone(node: Node, listen
         assert f"pid {other.process.pid}" in person.last.text
     finally:
         end(other)
+
+
+async def test_shutdown_in_the_middle_says_so(node: Node) -> None:
+    stubborn = listen("tcp", ignore_term=True)
+    try:
+        person = node.person()
+        question = await person.say(f"/op_stop web1 {stubborn.port}")
+        task = asyncio.create_task(person.tap("Close it"))
+        await person.sees(lambda shown: shown.first_line.startswith("▶ Closing"))
+        task.cancel()
+        await asyncio.wait({task}, timeout=20)
+        assert question.first_line == f"❓ tcp {stubborn.port} on web1: the outcome is unknown"
+        assert (await node.audit.latest(1))[0].outcome["status"] == "cancelled"
+    finally:
+        end(stubborn)
+
+
+async def test_process_that_ignores_term_is_killed_and_that_is_said(node: Node) -> None:
+    stubborn = listen("tcp", ignore_term=True)
+    try:
+        person = node.person()
+        await person.say(f"/op_stop web1 {stubborn.port}")
+        await person.tap("Close it")
+        assert re.search(r"is free \(KILL, \d\.\d s\)", person.last.first_line)
+        assert "it ignored TERM" in person.last.text
+    finally:
+        end(stubborn)
 
 
 async def test_gone_since_the_question(node: Node, listener: Listener) -> None:

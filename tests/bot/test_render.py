@@ -13,6 +13,7 @@ from orchestrator.bot.language import Catalogues, Locale
 from orchestrator.bot.message import TEXT_LIMIT, Button, Message
 from orchestrator.bot.phrases import PHRASES, translate
 from orchestrator.bot.render import closing, execution, hosts, ports
+from orchestrator.bot.render.closing_choices import Place
 from orchestrator.bot.render.markup import Html, bold, cut, esc, length, lines, pad, pre, shown, take, units, width
 from orchestrator.bot.render.outcome import size
 from orchestrator.bot.render.problem import problem
@@ -148,7 +149,7 @@ def test_preview_keeps_whole_lines_and_counts_the_rest() -> None:
 @given(st.lists(st.tuples(nasty, nasty), max_size=60), locales)
 def test_sections_fit(parts: list[tuple[str, str]], locale: Locale) -> None:
     sections = [Section(bold(cut(heading.replace("\n", " "), 70)), text) for heading, text in parts]
-    body, everything = fit(esc("head"), sections, esc("tail"), locale)
+    body, everything = fit(esc("head"), sections, 0, esc("tail"), locale)
     visible(body)
     assert length(body) <= TEXT_LIMIT
     assert everything or parts
@@ -357,7 +358,9 @@ def test_any_closing_is_sound(found: list[Port], reason: str, locale: Locale) ->
     is_sound(closing.cannot(Inspection("web1", Status.LOST, 80, detail=reason), locale))
     for state in CloseState:
         message = closing.outcome(
-            CloseOutcome("web1", state, reason, (Ending(1, "gone", "TERM"),), units=(unit,)), inspection, "tcp", locale
+            CloseOutcome("web1", state, reason, (Ending(1, "gone", "TERM"),), units=(unit,)),
+            Place("web1", 80, "tcp"),
+            locale,
         )
         is_sound(message)
         assert visible(message.html).startswith("✔") == (state is CloseState.CLOSED)
@@ -372,7 +375,7 @@ def test_a_unit_that_comes_back_is_said_and_its_stop_offered() -> None:
     assert "⚠ systemd will restart nginx.service (Restart=always)." in visible(question.html)
     assert [button.label for button in question.buttons[0]] == ["Close it", "Stop nginx.service", "Keep"]
     back = CloseOutcome("web1", CloseState.RESTARTED, "opened again by nginx (pid 9)", units=(nginx,))
-    message = closing.outcome(back, inspection, "tcp", locale)
+    message = closing.outcome(back, Place("web1", 80, "tcp"), locale)
     assert visible(message.html).splitlines() == [
         "⚠ tcp 80 on web1 is open again",
         "opened again by nginx (pid 9)",

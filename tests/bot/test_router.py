@@ -111,6 +111,16 @@ async def test_message_without_a_database_still_says_why(node: Node) -> None:
     assert chat.texts == ["<b>⛔ 資料庫拒絕：disk I/O error</b>"]
 
 
+async def test_tap_without_a_database_is_answered(node: Node) -> None:
+    [button] = await node.buttons.put([ButtonRow("status.show", {}, "", 60, once=False)])
+    await node.database.write(lambda tx: tx.execute("DROP TABLE buttons"))
+    person = node.person()
+    notice, taken = await node.router.press(button, Request(person.actor, person.chat, "en", ""))
+    assert "the database refused" in notice
+    assert len(notice) <= 200
+    assert taken is None
+
+
 class ChatWithoutButtons:
     def __init__(self) -> None:
         self.texts: list[str] = []

@@ -177,7 +177,8 @@ async def test_number_taps_and_completion(terminal: Terminal) -> None:
         await person.sees("/op_exec|xec")
         person.type(" web2 echo hi\r")
         await person.sees(r"✔ echo hi · web2")
-        person.type("2\r")
+        await person.sees(r"\[2\] Again  \[3\] As file")  # 1 was Cancel, and is nothing else now
+        person.type("3\r")
         await person.sees(r"📄 ")
 
 

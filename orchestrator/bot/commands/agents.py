@@ -77,19 +77,19 @@ class Agents:
                 lambda: self._draw(request, hosts, answers, complete=False),
                 message_id=request.message_id,
             )
-            async with live:
-                asking = asyncio.create_task(self._collect(hosts, answers, live))
-                try:
+            asking = asyncio.create_task(self._collect(hosts, answers, live))
+            try:
+                async with live:
                     await asyncio.wait({asking}, timeout=self._wait)
-                finally:
-                    asking.cancel()
-            for host in hosts:
-                late = VitalsAnswer(host.name, Status.CANCELLED, detail=f"no answer within {self._wait:g} s")
-                answers.setdefault(host.name, late)
-            self._answers, self._asked_at, self._asked = dict(answers), self._monotonic(), datetime.now(UTC)
-            await show(request.chat, self._draw(request, hosts, answers, complete=True), live.message_id)
-            passage.record(evidence.of_answers(answers.values()))
-            await asyncio.wait({asking})
+                for host in hosts:
+                    late = VitalsAnswer(host.name, Status.CANCELLED, detail=f"no answer within {self._wait:g} s")
+                    answers.setdefault(host.name, late)
+                self._answers, self._asked_at, self._asked = dict(answers), self._monotonic(), datetime.now(UTC)
+                await show(request.chat, self._draw(request, hosts, self._answers, complete=True), live.message_id)
+                passage.record(evidence.of_answers(self._answers.values()))
+            finally:
+                asking.cancel()
+                await asyncio.wait({asking})
             if not asking.cancelled():
                 asking.result()
 

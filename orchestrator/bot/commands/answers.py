@@ -7,7 +7,8 @@ from dataclasses import replace
 from orchestrator.ssh.result import MIB, Result
 
 BUDGET = 64 * MIB
-TRIMMED = 16 * 1024
+TRIMMED = 16 * 1024  # bytes that may be kept of any output, whatever the budget
+MARK = b"\n[...]\n"
 
 
 class Answers:
@@ -29,8 +30,8 @@ class Answers:
     def _keep(self, output: bytes) -> bytes:
         if (known := self._shared.get(output)) is not None:
             return known
-        if len(output) > min(self._budget, TRIMMED):
-            if len(output) > self._budget:
-                output = output[: TRIMMED // 2] + b"\n[...]\n" + output[-TRIMMED // 2 :]
-            self._budget = max(0, self._budget - len(output))
+        if len(output) > self._budget and len(output) > TRIMMED:
+            output = output[: TRIMMED // 2] + MARK + output[-TRIMMED // 2 + len(MARK) :]
+        elif len(output) > TRIMMED:
+            self._budget -= len(output)
         return self._shared.setdefault(output, output)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import N_, Catalogues
-from orchestrator.bot.live import show
+from orchestrator.bot.live import last_words, show
 from orchestrator.bot.message import Message
 from orchestrator.bot.render import closing as render
-from orchestrator.bot.render.closing_choices import name
+from orchestrator.bot.render.closing_choices import Place
 from orchestrator.bot.router import Handler
 from orchestrator.control import ClosePort, Door, ListPorts, Passage, StopUnit, evidence
 from orchestrator.errors import UsageError
@@ -55,50 +56,62 @@ class Closing:
 
     async def ask(self, request: Request) -> None:
         """[✖ 8080] in a list of ports: the question comes as a new message, the list stays."""
-        host, port, protocol = self._meant(request)
-        await self._ask(request, host, port, protocol)
+        host, place = self._meant(request)
+        await self._ask(request, host, place.port, place.protocol)
 
     async def close(self, request: Request) -> None:
-        """[Close it]: only if what holds the port is exactly what was named."""
-        host, port, protocol = self._meant(request)
-        locale = self._catalogues.locale(request.language)
-        await show(request.chat, render.working(name(protocol, port), host.name, locale), request.message_id)
-        async with self._door.open(request.actor, ClosePort(host, port, protocol), confirmed=True) as passage:
-            inspection = await self._fleet.inspect(host, port, protocol)
-            named = set((request.args or {})["targets"].split(" "))
-            if inspection.status is Status.OK and {target.argument for target in inspection.targets} == named:
-                outcome = await self._fleet.close(host, inspection.targets)
-            else:
-                outcome = _not_what_was_named(inspection)
-            await self._tell(request, passage, outcome, inspection, protocol)
+        """[Close it]."""
+        host, place = self._meant(request)
+        named = frozenset((request.args or {})["targets"].split(" "))
+        async with self._door.open(
+            request.actor, ClosePort(host, place.port, place.protocol), confirmed=True
+        ) as passage:
+            await self._carry_out(partial(self._close_named, host, place, named), place, request, passage)
 
     async def stop_unit(self, request: Request) -> None:
         """[Stop nginx.service]."""
-        host, port, protocol = self._meant(request)
+        host, place = self._meant(request)
         unit = (request.args or {})["unit"]
-        locale = self._catalogues.locale(request.language)
-        await show(request.chat, render.working(name(protocol, port), host.name, locale), request.message_id)
-        async with self._door.open(request.actor, StopUnit(host, unit, port, protocol), confirmed=True) as passage:
-            outcome = await self._fleet.stop_unit(host, unit, port, protocol)
-            await self._tell(request, passage, outcome, Inspection(host.name, Status.OK, port), protocol)
+        action = StopUnit(host, unit, place.port, place.protocol)
+        async with self._door.open(request.actor, action, confirmed=True) as passage:
+            work = partial(self._fleet.stop_unit, host, unit, place.port, place.protocol)
+            await self._carry_out(work, place, request, passage)
 
     async def keep(self, request: Request) -> None:
         """[Keep]."""
-        host, port, protocol = self._meant(request)
-        locale = self._catalogues.locale(request.language)
-        await show(request.chat, render.kept(name(protocol, port), host.name, locale), request.message_id)
+        _, place = self._meant(request)
+        await show(request.chat, render.kept(place, self._catalogues.locale(request.language)), request.message_id)
 
-    def _meant(self, request: Request) -> tuple[Host, int, Protocol]:
+    def _meant(self, request: Request) -> tuple[Host, Place]:
         """What a button is about; UnknownHost when the host has left the inventory since."""
         args = request.args or {}
-        return self._inventory().host(args["host"]), int(args["port"]), PROTOCOLS[args["protocol"]]
+        host = self._inventory().host(args["host"])
+        return host, Place(host.name, int(args["port"]), PROTOCOLS[args["protocol"]])
 
-    async def _tell(
-        self, request: Request, passage: Passage, outcome: CloseOutcome, inspection: Inspection, protocol: Protocol
+    async def _close_named(self, host: Host, place: Place, named: frozenset[str]) -> CloseOutcome:
+        """Close only if what holds the port is exactly what was named."""
+        inspection = await self._fleet.inspect(host, place.port, place.protocol)
+        if inspection.status is not Status.OK:
+            return CloseOutcome(host.name, CloseState.NOT_DONE, inspection.detail)
+        if {target.argument for target in inspection.targets} == named:
+            return await self._fleet.close(host, inspection.targets)
+        free = "" if inspection.ports else "; the port is free already"
+        detail = f"what held the port is no longer what was shown{free}"
+        return CloseOutcome(host.name, CloseState.CHANGED, detail, now=inspection.ports)
+
+    async def _carry_out(
+        self, work: Callable[[], Awaitable[CloseOutcome]], place: Place, request: Request, passage: Passage
     ) -> None:
-        passage.record(evidence.of_closing(outcome))
         locale = self._catalogues.locale(request.language)
-        await show(request.chat, render.outcome(outcome, inspection, protocol, locale), request.message_id)
+        try:
+            await show(request.chat, render.working(place, locale), request.message_id)
+            outcome = await work()
+        except BaseException:
+            cut_off = CloseOutcome(place.host, CloseState.UNKNOWN)
+            await last_words(request, render.outcome(cut_off, place, locale), request.message_id)
+            raise
+        passage.record(evidence.of_closing(outcome))
+        await show(request.chat, render.outcome(outcome, place, locale), request.message_id)
 
     async def _ask(self, request: Request, host: Host, port: int, protocol: Protocol | None) -> None:
         async with self._door.open(request.actor, ListPorts(HostSet([host]))) as passage:
@@ -114,15 +127,3 @@ class Closing:
         if not inspection.targets or unseen or any(target.protected for target in inspection.targets):
             return render.cannot(inspection, locale)
         return render.question(inspection, inspection.targets, locale)
-
-
-def _not_what_was_named(inspection: Inspection) -> CloseOutcome:
-    if inspection.status is not Status.OK:
-        return CloseOutcome(inspection.host, CloseState.NOT_DONE, inspection.detail)
-    free = "" if inspection.ports else "; the port is free already"
-    return CloseOutcome(
-        inspection.host,
-        CloseState.CHANGED,
-        f"what held the port is no longer what was shown{free}",
-        now=inspection.ports,
-    )

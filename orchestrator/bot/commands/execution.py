@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from orchestrator.bot.commands.answers import Answers
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import N_, Catalogues, Locale
-from orchestrator.bot.live import Live, show
+from orchestrator.bot.live import Live, last_words, show
 from orchestrator.bot.message import Button, Message
 from orchestrator.bot.render import execution as render
 from orchestrator.bot.render import general
@@ -25,7 +24,6 @@ from orchestrator.inventory import HostSet, Inventory, fold
 
 EXEC_USAGE = N_("<agent> <cmd>")
 BROADCAST_USAGE = N_("<cmd>")
-LAST_WORDS_S = 2.0
 
 
 class Executor:
@@ -142,9 +140,9 @@ class Executor:
             try:
                 async with live:
                     await self._collect(action, answers, run, live)
-            except asyncio.CancelledError:
+            except BaseException:
                 passage.record(evidence.of_report(Report.of(answers.results)))
-                await _last_words(request, live, render.interrupted(so_far(), locale))
+                await last_words(request, render.interrupted(so_far(), locale), live.message_id)
                 raise
             passage.record(evidence.of_report(Report.of(answers.results)))
             end = _end(so_far(), run, locale)
@@ -185,10 +183,3 @@ def _end(execution: render.Execution, run: Run, locale: Locale) -> Message:
     again = Button(locale.gettext("Again"), "exec.again", args)
     as_file = Button(locale.gettext("As file"), "exec.file", {"run": run.id})
     return render.finished(execution, again, as_file, locale)
-
-
-async def _last_words(request: Request, live: Live, message: Message) -> None:
-    """We are being stopped: leave no message that looks as if work went on."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LAST_WORDS_S):
-            await show(request.chat, message, live.message_id)

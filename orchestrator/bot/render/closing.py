@@ -8,10 +8,11 @@ from orchestrator.bot.language import N_, Locale
 from orchestrator.bot.message import Message
 from orchestrator.bot.phrases import translate
 from orchestrator.bot.render import closing_choices as choices
+from orchestrator.bot.render.closing_choices import Place
 from orchestrator.bot.render.markup import Html, bold, cut_units, esc, lines, pre
 from orchestrator.bot.render.outcome import MARKS, WORDS
 from orchestrator.control import CONFIRM_WITHIN_S
-from orchestrator.fleet import CloseOutcome, CloseState, Inspection, Ownership, Protocol, Target
+from orchestrator.fleet import CloseOutcome, CloseState, Inspection, Ownership, Target
 from orchestrator.ssh.result import Status
 
 SHOWN = 6  # processes named one by one
@@ -31,8 +32,8 @@ STATES: Mapping[CloseState, tuple[str, str]] = {
 def question(inspection: Inspection, targets: Sequence[Target], locale: Locale) -> Message:
     """Name all that would be ended, then ask."""
     _ = locale.gettext
-    port = choices.name(targets[0].protocol, inspection.port)
-    head = "✖ " + _("Close {port} on {host}?").format(port=port, host=inspection.host)
+    place = Place(inspection.host, inspection.port, targets[0].protocol)
+    head = "✖ " + _("Close {port} on {host}?").format(port=place.label, host=place.host)
     facts = [_process(target, locale) for target in targets[:SHOWN]]
     if (more := len(targets) - SHOWN) > 0:
         text = locale.ngettext("… and {n} more process", "… and {n} more processes", more).format(n=more)
@@ -40,9 +41,7 @@ def question(inspection: Inspection, targets: Sequence[Target], locale: Locale) 
     warnings = (f"⚠ {note}" for note in _returning(targets, locale))
     notes = [_connections(inspection.connections, locale), *warnings]
     end = _("Only you can press, once, within {n} s.").format(n=int(CONFIRM_WITHIN_S))
-    return Message(
-        lines((bold(head), *facts, *map(esc, notes), esc(end))), (choices.before(inspection, targets, locale),)
-    )
+    return Message(lines((bold(head), *facts, *map(esc, notes), esc(end))), (choices.before(place, targets, locale),))
 
 
 def which(inspection: Inspection, locale: Locale) -> Message:
@@ -70,21 +69,22 @@ def cannot(inspection: Inspection, locale: Locale) -> Message:
     return Message(lines((head, esc(_("No process holds it: it belongs to the kernel.")))))
 
 
-def working(port: str, host: str, locale: Locale) -> Message:
+def working(place: Place, locale: Locale) -> Message:
     """The button was pressed."""
-    return Message(bold("▶ " + locale.gettext("Closing {port} on {host} …").format(port=port, host=host)))
+    text = locale.gettext("Closing {port} on {host} …").format(port=place.label, host=place.host)
+    return Message(bold(f"▶ {text}"))
 
 
-def kept(port: str, host: str, locale: Locale) -> Message:
+def kept(place: Place, locale: Locale) -> Message:
     """The answer was no."""
-    return Message(esc("⏹ " + locale.gettext("{port} on {host} stays open.").format(port=port, host=host)))
+    text = locale.gettext("{port} on {host} stays open.").format(port=place.label, host=place.host)
+    return Message(esc(f"⏹ {text}"))
 
 
-def outcome(result: CloseOutcome, inspection: Inspection, protocol: Protocol, locale: Locale) -> Message:
+def outcome(result: CloseOutcome, place: Place, locale: Locale) -> Message:
     """What came of it. Only CLOSED reads as success."""
-    port = choices.name(protocol, inspection.port)
     mark, template = STATES[result.state]
-    text = locale.gettext(template).format(port=port, host=result.host)
+    text = locale.gettext(template).format(port=place.label, host=place.host)
     signals = [ending.signal for ending in result.endings if ending.signal != "none"]
     how = "KILL" if "KILL" in signals else "TERM" if signals else ""
     tail = ", ".join(part for part in (how, locale.took(result.duration)) if part)
@@ -92,7 +92,7 @@ def outcome(result: CloseOutcome, inspection: Inspection, protocol: Protocol, lo
         return Message(lines((bold(f"{mark} {text} ({tail})"), esc(translate(result.detail, locale)))))
     detail = esc(cut_units(translate(result.detail, locale), 500))
     hints = [esc(f"⚠ {hint}") for hint in _units(result, locale)]
-    buttons = choices.after(result, inspection, protocol, locale)
+    buttons = choices.after(result, place, locale)
     return Message(lines((bold(f"{mark} {text}"), detail, *hints)), (buttons,) if buttons else (), silent=False)
 
 

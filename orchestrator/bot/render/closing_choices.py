@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from orchestrator.bot.language import Locale
 from orchestrator.bot.message import Button
@@ -10,53 +11,60 @@ from orchestrator.control import CONFIRM_WITHIN_S
 from orchestrator.fleet import CloseOutcome, CloseState, Inspection, Protocol, Target
 
 
-def name(protocol: str, port: int) -> str:
-    """``tcp 8080``, the same in every language."""
-    return f"{protocol} {port}"
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A port of a host."""
+
+    host: str
+    port: int
+    protocol: Protocol
+
+    @property
+    def label(self) -> str:
+        """``tcp 8080``, the same in every language."""
+        return f"{self.protocol} {self.port}"
+
+    def look(self, label: str) -> Button:
+        """A button that asks anew."""
+        return Button(label, "close.ask", self._args)
+
+    def once(self, label: str, verb: str, **more: str) -> Button:
+        """A button that only the asker may press, once, soon."""
+        return Button(label, verb, {**self._args, **more}, CONFIRM_WITHIN_S, personal=True, once=True)
+
+    @property
+    def _args(self) -> dict[str, str]:
+        return {"host": self.host, "port": str(self.port), "protocol": self.protocol}
 
 
 def protocols(inspection: Inspection) -> tuple[Button, ...]:
     """One for each protocol that listens."""
     listening = dict.fromkeys(each.protocol for each in inspection.ports)
-    return tuple(_look(name(protocol, inspection.port), inspection, protocol) for protocol in listening)
+    places = (Place(inspection.host, inspection.port, protocol) for protocol in listening)
+    return tuple(place.look(place.label) for place in places)
 
 
-def before(inspection: Inspection, targets: Sequence[Target], locale: Locale) -> tuple[Button, ...]:
+def before(place: Place, targets: Sequence[Target], locale: Locale) -> tuple[Button, ...]:
     """[Close it] [Stop the unit] [Keep]. The first carries what was named, so that nothing else is ended."""
     _ = locale.gettext
-    protocol = targets[0].protocol
     named = " ".join(target.argument for target in targets)
     units = {target.unit.name: target.unit for target in targets if target.unit}
     returning = [unit.name for unit in units.values() if unit.restarts_after_term or unit.sockets]
-    return (
-        _once(_("Close it"), "close.do", inspection, protocol, targets=named),
-        *_stop(returning, inspection, protocol, locale),
-        _once(_("Keep"), "close.keep", inspection, protocol),
-    )
+    close, keep = place.once(_("Close it"), "close.do", targets=named), place.once(_("Keep"), "close.keep")
+    return (close, *_stop(returning, place, locale), keep)
 
 
-def after(outcome: CloseOutcome, inspection: Inspection, protocol: Protocol, locale: Locale) -> tuple[Button, ...]:
+def after(outcome: CloseOutcome, place: Place, locale: Locale) -> tuple[Button, ...]:
     """What can be done about a port that is not free."""
     _ = locale.gettext
     if outcome.state is CloseState.RESTARTED and outcome.units:
         units = list(dict.fromkeys(unit.name for unit in outcome.units))
-        keep = _once(_("Keep"), "close.keep", inspection, protocol)
-        return (*_stop(units, inspection, protocol, locale), keep)
+        return (*_stop(units, place, locale), place.once(_("Keep"), "close.keep"))
     if outcome.state in (CloseState.CLOSED, CloseState.REFUSED):
         return ()
-    return (_look(_("Look again"), inspection, protocol),)
+    return (place.look(_("Look again")),)
 
 
-def _stop(units: Sequence[str], inspection: Inspection, protocol: Protocol, locale: Locale) -> list[Button]:
+def _stop(units: Sequence[str], place: Place, locale: Locale) -> list[Button]:
     label = locale.gettext("Stop {unit}")
-    return [_once(label.format(unit=unit), "close.unit", inspection, protocol, unit=unit) for unit in units]
-
-
-def _look(label: str, inspection: Inspection, protocol: Protocol) -> Button:
-    args = {"host": inspection.host, "port": str(inspection.port), "protocol": protocol}
-    return Button(label, "close.ask", args)
-
-
-def _once(label: str, verb: str, inspection: Inspection, protocol: Protocol, **more: str) -> Button:
-    args = {"host": inspection.host, "port": str(inspection.port), "protocol": protocol, **more}
-    return Button(label, verb, args, CONFIRM_WITHIN_S, personal=True, once=True)
+    return [place.once(label.format(unit=unit), "close.unit", unit=unit) for unit in units]

@@ -11,7 +11,7 @@ from orchestrator.bot.message import Button, Document, Message
 from orchestrator.bot.phrases import translate
 from orchestrator.bot.render.markup import COLUMNS, Html, bold, code, cut, cut_units, esc, lines, pre, width
 from orchestrator.bot.render.outcome import MARKS, reason, size, word
-from orchestrator.bot.render.sections import HEADING, Section, fit
+from orchestrator.bot.render.sections import HEADING, MOST, Section, fit
 from orchestrator.control import CONFIRM_WITHIN_S
 from orchestrator.fleet.clean import clean
 from orchestrator.fleet.report import Group, Report
@@ -66,7 +66,7 @@ def running(execution: Execution, stop: Button, stopping: bool, locale: Locale) 
     done = {result.host for result in execution.results}
     waiting = HostSet(host for host in execution.hosts if host.name not in done)
     tail = esc(_("waiting for: {hosts}").format(hosts=cut_units(waiting.folded, 200))) if answered and waiting else ""
-    body, _all = fit(head, _sections(execution, locale), Html(tail), locale)
+    body, _all = fit(head, *_sections(execution, locale), Html(tail), locale)
     return Message(body, () if stopping else ((stop,),))
 
 
@@ -84,7 +84,7 @@ def finished(execution: Execution, again: Button, as_file: Button, locale: Local
         mark = "✔" if good == n else "⚠" if good else "✖"
         state = _("{good} of {n} ok").format(good=good, n=n) + f" · {took}"
     head = _head(mark, execution.command, state)
-    body, everything = fit(head, _sections(execution, locale), Html(""), locale)
+    body, everything = fit(head, *_sections(execution, locale), Html(""), locale)
     if everything:
         return Message(body, ((again, as_file),), silent=good == n)
     return Message(body, ((again,),), document(execution, locale), silent=good == n)
@@ -95,9 +95,9 @@ def interrupted(execution: Execution, locale: Locale) -> Message:
     _ = locale.gettext
     done = {result.host for result in execution.results}
     rest = cut_units(HostSet(host for host in execution.hosts if host.name not in done).folded, 300)
-    text = _("I am being stopped; the outcome is unknown on: {hosts}").format(hosts=rest)
+    text = _("The outcome is unknown on: {hosts}").format(hosts=rest)
     head = _head("❓", execution.command, _("interrupted"))
-    body, _all = fit(head, _sections(execution, locale), esc(text), locale)
+    body, _all = fit(head, *_sections(execution, locale), esc(text), locale)
     return Message(body, silent=False)
 
 
@@ -138,22 +138,22 @@ def _ordered(results: Sequence[Result]) -> list[Group]:
     return sorted(Report.of(results).groups, key=lambda group: not group.sample.status.answered)
 
 
-def _sections(execution: Execution, locale: Locale) -> list[Section]:
-    """What did not answer comes early enough to be in every preview."""
+def _sections(execution: Execution, locale: Locale) -> tuple[list[Section], int]:
+    """As many groups as can be shown, and how many more there are; what did not answer is in every preview."""
     groups = _ordered(execution.results)
     answers = [group for group in groups if group.sample.status.answered]
     silent = groups[len(answers) :]
     shown = answers[:5] + silent[:5] + answers[5:] + silent[5:] if len(groups) > 10 else groups
     alone = len(execution.hosts) == 1
     sections = []
-    for group in shown:
+    for group in shown[:MOST]:
         heading = Html("") if alone else bold(cut_units(_title(group, execution, locale), HEADING))
         notes = [esc(cut_units(note, HEADING)) for note in _notes(group, execution, locale)]
         text = _text(group.sample, locale)
         if alone and group.sample.status.answered and not text.strip():
             notes.insert(0, esc(locale.gettext("no output")))
         sections.append(Section(lines((heading, *notes)), text))
-    return sections
+    return sections, len(groups) - len(sections)
 
 
 def _title(group: Group, execution: Execution, locale: Locale) -> str:

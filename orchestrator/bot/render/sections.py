@@ -25,30 +25,35 @@ class Section:
     text: str = ""
 
 
-def fit(head: Html, sections: Sequence[Section], tail: Html, locale: Locale) -> tuple[Html, bool]:
-    """The whole as markup within `TEXT_LIMIT`, and whether everything is in it.
+def fit(head: Html, sections: Sequence[Section], unlisted: int, tail: Html, locale: Locale) -> tuple[Html, bool]:
+    """The whole as markup within `TEXT_LIMIT`, and whether everything is in it; `unlisted` sections are not even given.
 
     `head` and `tail` together are at most 800 UTF-16 units. When it does not fit, the first sections stay, with the
     beginnings and ends of their texts.
     """
     size = sum(len(section.text) for section in sections)
-    if len(sections) <= MOST and size <= TEXT_LIMIT and sum(s.text.count("\n") for s in sections) <= ROWS:
+    if (
+        not unlisted
+        and len(sections) <= MOST
+        and size <= TEXT_LIMIT
+        and sum(s.text.count("\n") for s in sections) <= ROWS
+    ):
         whole = _join(head, sections, tail)
         if length(whole) <= TEXT_LIMIT:
             return whole, True
     for shown in SHOWN:
-        body = _join(head, _short(sections, shown, locale), tail)
+        body = _join(head, _short(sections, shown, unlisted, locale), tail)
         if length(body) <= TEXT_LIMIT:
             break
     return body, False
 
 
-def _short(sections: Sequence[Section], shown: int, locale: Locale) -> list[Section]:
+def _short(sections: Sequence[Section], shown: int, unlisted: int, locale: Locale) -> list[Section]:
     kept = sections[:shown]
     texts = max(1, sum(1 for section in kept if section.text))
     rows = max(3, PREVIEW_ROWS // texts)
     short = [Section(section.heading, preview(section.text, PREVIEW // texts, rows, locale)) for section in kept]
-    if more := len(sections) - len(kept):
+    if more := len(sections) - len(kept) + unlisted:
         text = locale.ngettext("… and {n} more answer", "… and {n} more answers", more).format(n=more)
         short.append(Section(esc(text)))
     return short

@@ -45,15 +45,16 @@ class Terminal:
     state: Path
     hint: str | None = None
 
-    async def run(self, stdin: TextIO = sys.stdin, stdout: TextIO = sys.stdout) -> int:
+    async def run(self, stdin: TextIO | None = None, stdout: TextIO | None = None) -> int:
         """Serve until the input ends; a person when both ends are a terminal, else line by line."""
+        stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
         if stdin.isatty() and stdout.isatty():
             return await self.converse()
         return await self._transcribe(_lines(stdin), stdout)
 
-    async def script(self, commands: Sequence[str], stdout: TextIO = sys.stdout) -> int:
+    async def script(self, commands: Sequence[str], stdout: TextIO | None = None) -> int:
         """Serve the given lines (commands, or numbers of buttons) one after the other, and print the exchange."""
-        return await self._transcribe(_each(commands), stdout)
+        return await self._transcribe(_each(commands), stdout or sys.stdout)
 
     async def converse(self, input_: Input | None = None, output: Output | None = None) -> int:
         """Serve a person: commands run beside the prompt, Ctrl-C stops them, Ctrl-D leaves."""
