@@ -132,7 +132,7 @@ class Graph:
             return
         try:
             group.priority = int(var.value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             what = f"ansible_group_priority of {group.name} is {var.value!r}, which is not a whole number"
             raise InventoryError(what, where=var.where) from error
 
@@ -149,7 +149,7 @@ class Graph:
             elif host.groups.pop("ungrouped", None):
                 del ungrouped.hosts[host.name]
         self._measure_depths()
-        for name in self.groups.keys() & self.hosts.keys():
+        for name in (name for name in self.hosts if name in self.groups):
             self.warn(self.hosts[name].where, f"{name} is the name of a host and of a group; patterns take the host")
 
     def _new_host(self, name: str, where: str) -> HostNode:

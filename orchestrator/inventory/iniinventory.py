@@ -12,7 +12,7 @@ from typing import Any
 from orchestrator.errors import InventoryError
 from orchestrator.inventory.graph import Graph, GroupNode
 from orchestrator.inventory.ranges import expand
-from orchestrator.inventory.variables import Var
+from orchestrator.inventory.variables import Var, fits
 
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
 _GROUP = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
@@ -55,8 +55,11 @@ class _Reader:
         elif self.section == "children":
             self._child(line, where)
         else:
-            name, var = _assignment(re.sub(r"\s*=\s*", "=", line, count=1), where)
-            self.graph.set_group_var(self._current(where), name, var)
+            name, equals, value = line.partition("=")
+            if not equals:
+                raise InventoryError("this is not a variable", where=where, remedy="Write name=value.")
+            var = Var(_literal(value.strip(), where), where)
+            self.graph.set_group_var(self._current(where), name.strip(), var)
 
     def finish(self) -> None:
         """Complain of groups that were spoken of and never declared."""
@@ -82,15 +85,8 @@ class _Reader:
                 self.undeclared_vars[group] = where
             return
         self.undeclared_vars.pop(group, None)
-        if group in self.undeclared_children:
-            self._adopt(group)
-
-    def _adopt(self, group: str) -> None:
-        """Hang a group that has now been declared under those who wanted it, and these under theirs."""
-        for parent, where in self.undeclared_children.pop(group):
-            self.graph.add_child(self.graph.groups[parent], self.graph.groups[group], where)
-            if parent in self.undeclared_children:
-                self._adopt(parent)
+        for parent, wanted in self.undeclared_children.pop(group, ()):
+            self.graph.add_child(self.graph.groups[parent], self.graph.groups[group], wanted)
 
     def _child(self, line: str, where: str) -> None:
         name = _GROUP.fullmatch(line)
@@ -107,10 +103,12 @@ class _Reader:
             entry, *assignments = shlex.split(line, comments=True)
             names, port = expand(entry)
         except ValueError as error:
-            raise InventoryError(f"{line!r} cannot be read: {error}", where=where) from error
+            # Not the whole line: it may hold a password.
+            what = f"the host {line.split(maxsplit=1)[0]} cannot be read: {error}"
+            raise InventoryError(what, where=where) from error
         if entry.startswith("---"):
             raise InventoryError("this looks like YAML", where=where, remedy="Name the file with .yml at its end.")
-        variables = [_assignment(each, where) for each in assignments]
+        variables = [_assignment(entry, each, where) for each in assignments]
         group = self._current(where)
         for name in names:
             host = self.graph.add_host(name, group, where, port)
@@ -121,10 +119,11 @@ class _Reader:
         return self.graph.add_group(self.group, where)
 
 
-def _assignment(text: str, where: str) -> tuple[str, Var]:
+def _assignment(host: str, text: str, where: str) -> tuple[str, Var]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise InventoryError(f"{text!r} is not a variable", where=where, remedy="Write name=value.")
+        remedy = "Write name=value, without spaces around the sign."
+        raise InventoryError(f"what stands after {host} is not a variable", where=where, remedy=remedy)
     return name, Var(_literal(value, where), where)
 
 
@@ -140,15 +139,17 @@ def _literal(text: str, where: str) -> Any:
         return text
     except (RecursionError, MemoryError, TypeError) as error:
         raise InventoryError("a value is nested too deeply", where=where) from error
-    return _plain(value)
+    return _plain(value, where)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, where: str) -> Any:
     """A literal in the types that YAML knows as well."""
+    if not fits(value):
+        raise InventoryError("a number of more than 64 bits", where=where, remedy="Write it in quotes.")
     if isinstance(value, list | tuple | set):
-        return [_plain(each) for each in value]
+        return [_plain(each, where) for each in value]
     if isinstance(value, dict):
-        return {_plain(key): _plain(each) for key, each in value.items()}
+        return {_plain(key, where): _plain(each, where) for key, each in value.items()}
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     if isinstance(value, complex) or value is ...:

@@ -108,8 +108,7 @@ def _build(folder: Path, sources: list[tuple[Path, str]]) -> Inventory:
         for name, group in graph.groups.items()
     }
     warnings += [*group_files.warnings, *host_files.warnings]
-    warnings += [f"group_vars/{name}: there is no such group" for name in group_files.unused()]
-    warnings += [f"host_vars/{name}: there is no such host" for name in host_files.unused()]
+    warnings += [*group_files.leftovers("group"), *host_files.leftovers("host")]
     return Inventory(
         hosts=HostSet(hosts.values()),
         groups=MappingProxyType(groups),

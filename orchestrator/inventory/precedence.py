@@ -26,7 +26,7 @@ class VarsFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._present = set(list_folder(folder, folder.name, required=False))
-        self._used: set[str] = set()
+        self._used: dict[str, str] = {}
         self.sources: list[Path] = []
         self.warnings: list[str] = []
 
@@ -35,14 +35,21 @@ class VarsFolder:
         for extension in _EXTENSIONS:
             found = name + extension
             if found in self._present:
-                self._used.add(found)
+                self._used[found] = name
                 return self._read(self._folder / found, f"{self._folder.name}/{found}")
         return {}
 
-    def unused(self) -> list[str]:
-        """Files that belong to no name asked for: most often a misspelt one."""
-        names = self._present - self._used
-        return sorted(name for name in names if not _is_hidden(name) and Path(name).suffix in _EXTENSIONS)
+    def leftovers(self, whose: str) -> list[str]:
+        """Warnings of files that belong to no `whose`, or are hidden by another file of the same name."""
+        warnings = []
+        for name in sorted(self._present - self._used.keys()):
+            path = Path(name)
+            if _is_hidden(name) or path.suffix not in _EXTENSIONS:
+                continue
+            hidden_by = next((used for used, owner in self._used.items() if owner in (name, path.stem)), None)
+            reason = f"is not read, because {hidden_by} is there" if hidden_by else f"there is no such {whose}"
+            warnings.append(f"{self._folder.name}/{name}: {reason}")
+        return warnings
 
     def _read(self, path: Path, label: str) -> Vars:
         if not is_folder(path):

@@ -35,7 +35,7 @@ def _resolve(name: str, host: str, variables: Mapping[str, Var], asking: tuple[s
     pieces = _PLAIN.split(value)
     # re.split alternates literal text (even) with the names of variables (odd).
     if any(sign in piece for piece in pieces[::2] for sign in _SIGNS):
-        what = f"{name} of {host} is a template that cannot be evaluated here: {value}"
+        what = f"{name} of {host} is a template that cannot be evaluated here"
         raise InventoryError(what, where=var.where, remedy="Write the value, or {{ the name of another variable }}.")
     values = [_known(each, host, variables, chain, var) for each in pieces[1::2]]
     if pieces[0] == pieces[-1] == "" and len(values) == 1:

@@ -30,6 +30,11 @@ class Verbatim(str):
     __slots__ = ()
 
 
+def fits(value: object) -> bool:
+    """False for whole numbers beyond 64 bits: Python refuses to spell very large ones, and nothing here needs them."""
+    return not isinstance(value, int) or value.bit_length() <= 64
+
+
 def plain(variables: Mapping[str, Var]) -> dict[str, Any]:
     """The values without their places."""
     return {name: var.value for name, var in variables.items()}

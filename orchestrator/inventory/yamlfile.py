@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import Any
+import json
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, TypeVar
 
 import yaml
 from yaml.composer import Composer
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from orchestrator.errors import InventoryError
-from orchestrator.inventory.variables import Vaulted, Verbatim
+from orchestrator.inventory.variables import Vaulted, Verbatim, fits
 
+_K = TypeVar("_K", bound=Hashable)
 _MAX_DEPTH = 64
 _MAX_VALUES = 1_000_000
 _YAML = "tag:yaml.org,2002:"
@@ -70,7 +72,7 @@ class YamlFile:
         self._label = label
         self._budget = _MAX_VALUES
         # JSON may be indented with tabs, which YAML forbids; inside its strings a tab cannot stand unescaped.
-        self._loader = _Loader(text.replace("\t", " ") if text.lstrip().startswith("{") else text)
+        self._loader = _Loader(text.replace("\t", " ") if "\t" in text and _is_json(text) else text)
         try:
             self.root: Node | None = self._loader.get_single_node()
         except yaml.YAMLError as error:
@@ -82,21 +84,20 @@ class YamlFile:
 
     def pairs(self, mapping: MappingNode) -> Iterator[tuple[str, Node, Node]]:
         """Key, key node and value node of each entry, merge keys (``<<``) resolved; keys are text and unique."""
-        own: dict[str, tuple[str, Node, Node]] = {}
-        merged: dict[str, tuple[str, Node, Node]] = {}
+        return self._entries(mapping, self._name)
+
+    def _entries(self, mapping: MappingNode, read: Callable[[Node], _K]) -> Iterator[tuple[_K, Node, Node]]:
+        own: dict[_K, tuple[_K, Node, Node]] = {}
+        merged: dict[_K, tuple[_K, Node, Node]] = {}
         for key_node, value in mapping.value:
             self._spend(key_node)
             if key_node.tag == _YAML + "merge":
-                merged.update((pair[0], pair) for pair in self._merged(value))
+                merged.update((entry[0], entry) for entry in self._merged(value, read))
                 continue
-            key = self._key(key_node)
+            key = read(key_node)
             if key in own:
-                first = own[key][1].start_mark.line + 1
-                raise InventoryError(
-                    f"{key} is given twice, first on line {first}",
-                    where=self.where(key_node),
-                    remedy="Remove one of them.",
-                )
+                what = f"{key} is given twice, first on line {own[key][1].start_mark.line + 1}"
+                raise InventoryError(what, where=self.where(key_node), remedy="Remove one of them.")
             own[key] = (key, key_node, value)
         yield from (merged | own).values()
 
@@ -110,7 +111,7 @@ class YamlFile:
         if isinstance(node, ScalarNode) and node.tag in _SCALARS:
             return self._scalar(node)
         if isinstance(node, MappingNode) and node.tag == _YAML + "map":
-            return {key: self.value(value) for key, _, value in self.pairs(node)}
+            return {key: self.value(value) for key, _, value in self._entries(node, self._any_key)}
         if isinstance(node, SequenceNode) and node.tag == _YAML + "seq":
             return [self.value(item) for item in node.value]
         raise InventoryError(f"the tag {node.tag} is not known here", where=self.where(node), remedy="Remove the tag.")
@@ -119,9 +120,12 @@ class YamlFile:
         if node.tag == _YAML + "str":
             return node.value
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError, KeyError) as error:
             raise InventoryError(f"{node.value!r} cannot be read as YAML", where=self.where(node)) from error
+        if not fits(value):
+            raise InventoryError("a number of more than 64 bits", where=self.where(node), remedy="Write it in quotes.")
+        return value
 
     def _unsafe(self, node: Node) -> Any:
         # The tag hides what the value would be without it.
@@ -130,30 +134,43 @@ class YamlFile:
         value = self.value(untagged)
         return Verbatim(value) if isinstance(value, str) else value
 
-    def _key(self, node: Node) -> str:
-        if isinstance(node, ScalarNode) and node.tag == _YAML + "str":
-            return str(node.value)
-        if isinstance(node, ScalarNode):
+    def _name(self, node: Node) -> str:
+        """A key that must be text: the name of a group, a host or a variable."""
+        if isinstance(node, ScalarNode) and node.tag != _YAML + "str":
             word = node.tag.rpartition(":")[2]
-            what, remedy = f"the key {node.value} reads as {word}, not as a name", f'Write "{node.value}" in quotes.'
-        else:
-            what, remedy = "a list or mapping stands where a name must be", "Check the indentation and the braces."
-        raise InventoryError(what, where=self.where(node), remedy=remedy)
+            what = f"the key {node.value} reads as {word}, not as a name"
+            raise InventoryError(what, where=self.where(node), remedy=f'Write "{node.value}" in quotes.')
+        return str(self._any_key(node))
 
-    def _merged(self, node: Node) -> Iterator[tuple[str, Node, Node]]:
+    def _any_key(self, node: Node) -> Any:
+        """A key inside a variable's value: any scalar."""
+        if isinstance(node, ScalarNode):
+            return self.value(node)
+        what = "a list or mapping stands where a name must be"
+        raise InventoryError(what, where=self.where(node), remedy="Check the indentation and the braces.")
+
+    def _merged(self, node: Node, read: Callable[[Node], _K]) -> Iterator[tuple[_K, Node, Node]]:
         """Entries brought in by ``<<``; of several mappings the first one wins (https://yaml.org/type/merge.html)."""
         mappings = node.value if isinstance(node, SequenceNode) else [node]
         for mapping in reversed(mappings):
             if not isinstance(mapping, MappingNode):
                 raise InventoryError("<< takes a mapping or a list of mappings", where=self.where(mapping))
             self._spend(mapping)
-            yield from self.pairs(mapping)
+            yield from self._entries(mapping, read)
 
     def _spend(self, node: Node) -> None:
         """Bound the work: aliases of aliases can spell a billion values in a few lines, or refer to themselves."""
         self._budget -= 1
         if self._budget < 0:
             raise InventoryError("its aliases expand without end", where=self.where(node), remedy="Write values out.")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _syntax_error(error: yaml.YAMLError, text: str, label: str) -> InventoryError:

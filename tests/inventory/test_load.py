@@ -72,6 +72,10 @@ def test_a_single_file_with_its_variables(write: Write) -> None:
         ({"hosts.yml": HOSTS, "group_vars/wbe.yml": "a: 1\n"}, "group_vars/wbe.yml: there is no such group"),
         ({"hosts.yml": HOSTS, "host_vars/web9": "a: 1\n"}, "host_vars/web9: there is no such host"),
         (
+            {"hosts.yml": HOSTS, "group_vars/all/x.yml": "a: 1\n", "group_vars/all.yml": "a: 2\n"},
+            "group_vars/all.yml: is not read, because all is there",
+        ),
+        (
             {"hosts.yml": HOSTS, "group_vars/all/vault.yml": "$ANSIBLE_VAULT;1.1;AES256\n3132\n"},
             "group_vars/all/vault.yml:1: is encrypted with ansible-vault; its variables are not known here",
         ),
@@ -79,6 +83,22 @@ def test_a_single_file_with_its_variables(write: Write) -> None:
 )
 def test_warnings(files: dict[str, str], warning: str, write: Write) -> None:
     assert load(write(files)).warnings == (warning,)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (
+            "all:\n  hosts:\n    web1: {ports: {80: http, 443: https}, <<: {x: {1.5: a}}}\n",
+            [{80: "http", 443: "https"}, {1.5: "a"}],
+        ),
+        ('{\n\t"all": {"hosts": {"web1": {"a": "x\\ty"}}}\n}', ["x\ty"]),
+        ("{all: {hosts: {web1: {a: 'x\ty'}}}}", ["x\ty"]),
+        ("all:\n  hosts:\n    web1: {a: !unsafe {b: '{{c}}'}}\n", [{"b": "{{c}}"}]),
+    ],
+)
+def test_values_of_variables_are_kept(text: str, values: list[object], write: Write) -> None:
+    assert sorted(load(write({"hosts.yml": text})).host("web1").vars.values(), key=str) == sorted(values, key=str)
 
 
 def test_hosts_at_one_address_behind_different_ports_or_gates_are_different(write: Write) -> None:
@@ -105,6 +125,17 @@ def test_what_a_foreign_group_can_write_is_refused(write: Write) -> None:
     folder = write({"hosts.yml": HOSTS})
     os.chown(folder / "hosts.yml", 0, NOBODY)
     (folder / "hosts.yml").chmod(0o664)
+    with pytest.raises(InventoryError, match="can be written by others"):
+        load(folder)
+
+
+@as_root
+def test_what_a_users_own_group_can_write_is_fine(write: Write) -> None:
+    folder = write({"hosts.yml": HOSTS})
+    folder.chmod(0o775)
+    (folder / "hosts.yml").chmod(0o664)
+    assert load(folder).hosts.names == ("web1",)
+    os.chown(folder / "hosts.yml", 0, 54321)
     with pytest.raises(InventoryError, match="can be written by others"):
         load(folder)
 
