@@ -34,6 +34,8 @@ PHRASES: tuple[str, ...] = (
     # how a command ended
     N_("no end within {n} s"),
     N_("stopped on request"),
+    N_("stopped on request before it was started"),
+    N_("the server ends every connection: {why}"),
     N_("not started: {why}"),
     N_("stopped"),
     N_("never started: {why}"),

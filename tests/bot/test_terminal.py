@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import re
 import stat
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -124,6 +126,25 @@ async def test_a_pipe_is_read_to_its_end(terminal: Terminal) -> None:
     assert await terminal.run(io.StringIO("/id\n\n/op_exec web1 echo piped\n"), out) == 0
     assert "🪪 local:tester" in out.getvalue()
     assert "\n  piped\n" in out.getvalue()
+
+
+async def test_a_real_pipe_and_no_thread_that_waits_for_it(terminal: Terminal) -> None:
+    reading, writing = os.pipe()
+    out = io.StringIO()
+    with open(reading, encoding="utf-8") as stdin, open(writing, "w", encoding="utf-8") as typing:  # noqa: PTH123, ASYNC230
+        task = asyncio.create_task(terminal.run(stdin, out))
+        typing.write("/id\n")
+        typing.flush()
+        await until(lambda: "🪪 local:tester" in out.getvalue())
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        assert task.cancelled()
+        assert not any("asyncio_" in thread.name for thread in threading.enumerate())
+
+
+async def test_a_broken_store_is_said(terminal: Terminal, node: Node) -> None:
+    await node.database.write(lambda tx: tx.execute("DROP TABLE preferences"))
+    assert (await script(terminal, "/id"))[1].startswith("⛔ ")
 
 
 # -- at a prompt

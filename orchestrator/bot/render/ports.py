@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from orchestrator.bot.language import Locale
 from orchestrator.bot.message import TEXT_LIMIT, Button, Document, Message
 from orchestrator.bot.phrases import translate
-from orchestrator.bot.render.markup import COLUMNS, Html, bold, cut, esc, length, lines, pre, table, width
+from orchestrator.bot.render.markup import COLUMNS, Html, bold, cut, esc, length, lines, pre, shown, table, width
 from orchestrator.bot.render.outcome import MARKS, WORDS
 from orchestrator.fleet import Ownership, Port, PortsAnswer, Process
 from orchestrator.ssh.result import Status
@@ -17,6 +17,7 @@ from orchestrator.ssh.result import Status
 PAGE = 16  # ports: their lines and close buttons are one screen of a phone
 ROW = 4  # buttons side by side
 BUTTONS = 24
+BRIEF, MANY = 30, 200  # hosts in a message; sockets that may still fit in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,11 @@ def ports(answer: PortsAnswer, page: int, spared: frozenset[int], locale: Locale
     rows = listening(answer.ports)
     pages = max(1, -(-len(rows) // PAGE))
     page = min(max(page, 0), pages - 1)
-    shown = rows[page * PAGE : (page + 1) * PAGE]
+    on_page = rows[page * PAGE : (page + 1) * PAGE]
     both = {row.port for row in rows if row.protocol == "tcp"} & {row.port for row in rows if row.protocol == "udp"}
     closing = [
         _close(answer.host, protocol, port, named=port in both)
-        for protocol, port in dict.fromkeys((row.protocol, row.port) for row in shown if _closable(row, spared))
+        for protocol, port in dict.fromkeys((row.protocol, row.port) for row in on_page if _closable(row, spared))
     ]
     turn = [
         Button(label, "ports.show", {"host": answer.host, "page": str(number)})
@@ -72,38 +73,48 @@ def ports(answer: PortsAnswer, page: int, spared: frozenset[int], locale: Locale
     ]
     keys = [*(closing[start : start + ROW] for start in range(0, len(closing), ROW)), [again, *turn]]
     return Message(
-        lines((bold("🔌 " + _heading(answer, locale)), pre(_table(shown, locale)), _footer(answer, locale))),
+        lines((bold("🔌 " + _heading(answer, locale)), pre(_table(on_page, locale)), _footer(answer, locale))),
         tuple(tuple(row) for row in keys),
     )
 
 
 def ports_of_many(answers: Sequence[PortsAnswer], waiting: int, locale: Locale) -> Message:
-    """The ports of several hosts, one under the other; a button each leads to the host."""
+    """The ports of several hosts; a button each leads to the host. What does not fit comes as a file."""
     _ = locale.gettext
     n = len(answers) + waiting
-    head = "🔌 " + locale.ngettext("Ports of {n} host", "Ports of {n} hosts", n).format(n=n)
-    parts = [bold(head)]
-    for answer in answers:
-        if answer.status is not Status.OK:
-            parts += [esc(_unread(answer, locale) + _because(answer, locale))]
-        else:
-            parts += [
-                bold(_heading(answer, locale)),
-                pre(_table(listening(answer.ports), locale)),
-                _footer(answer, locale),
-            ]
-    if waiting:
-        parts.append(esc(_("waiting for {n} more").format(n=waiting)))
+    head = bold("🔌 " + locale.ngettext("Ports of {n} host", "Ports of {n} hosts", n).format(n=n))
     buttons = [Button(answer.host, "ports.show", {"host": answer.host}) for answer in answers if answer.ports][:BUTTONS]
     rows = tuple(tuple(buttons[start : start + 3]) for start in range(0, len(buttons), 3))
-    whole = lines(parts)
-    if length(whole) <= TEXT_LIMIT and len(parts) <= 90:
-        return Message(whole, rows)
-    headings = [esc(_heading(answer, locale)) for answer in answers if answer.status is Status.OK]
-    problems = [esc(cut(_unread(answer, locale), 80)) for answer in answers if answer.status is not Status.OK]
-    short = lines((bold(head), *headings[:20], *problems[:20]))
-    text = "\n\n".join(f"{_heading(answer, locale)}\n{_table(listening(answer.ports), locale)}" for answer in answers)
-    return Message(short, rows, None if waiting else Document("ports.txt", text.encode("utf-8", "replace")))
+    if waiting:  # drawn every second, so without the tables
+        rest = _("waiting for {n} more").format(n=waiting)
+        return Message(lines((head, *_brief(answers, locale), esc(rest))), rows)
+    if sum(len(answer.ports) for answer in answers) <= MANY and len(answers) <= BRIEF:
+        whole = lines((head, *(_section(answer, locale) for answer in answers)))
+        if length(whole) <= TEXT_LIMIT:
+            return Message(whole, rows)
+    text = "\n\n".join(shown(_section(answer, locale)) for answer in answers)
+    document = Document("ports.txt", text.encode("utf-8", "replace"))
+    return Message(lines((head, *_brief(answers, locale))), rows, document)
+
+
+def _section(answer: PortsAnswer, locale: Locale) -> Html:
+    if answer.status is not Status.OK:
+        because = f" ({translate(answer.detail, locale)})" if answer.detail else ""
+        return esc(cut(_unread(answer, locale) + because, 2 * COLUMNS))
+    listed = pre(_table(listening(answer.ports), locale))
+    return lines((bold(_heading(answer, locale)), listed, _footer(answer, locale)))
+
+
+def _brief(answers: Sequence[PortsAnswer], locale: Locale) -> list[Html]:
+    """A line a host, those that did not answer first."""
+    ordered = sorted(answers, key=lambda answer: answer.status is Status.OK)
+    brief = [
+        esc(cut(_heading(answer, locale) if answer.status is Status.OK else _unread(answer, locale), 2 * COLUMNS))
+        for answer in ordered[:BRIEF]
+    ]
+    if (more := len(answers) - BRIEF) > 0:
+        brief.append(esc(locale.ngettext("… and {n} more host", "… and {n} more hosts", more).format(n=more)))
+    return brief
 
 
 def _heading(answer: PortsAnswer, locale: Locale) -> str:
@@ -113,10 +124,6 @@ def _heading(answer: PortsAnswer, locale: Locale) -> str:
 
 def _unread(answer: PortsAnswer, locale: Locale) -> str:
     return f"{MARKS[answer.status]} {answer.host} · {locale.gettext(WORDS[answer.status])}"
-
-
-def _because(answer: PortsAnswer, locale: Locale) -> str:
-    return f" ({translate(answer.detail, locale)})" if answer.detail else ""
 
 
 def _table(rows: Sequence[Listening], locale: Locale) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -18,16 +21,19 @@ from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import Catalogues, Languages
 from orchestrator.bot.message import Message
 from orchestrator.bot.render.markup import esc
+from orchestrator.bot.render.problem import problem
 from orchestrator.bot.router import Router
 from orchestrator.bot.runs import Runs
 from orchestrator.bot.terminal.chat import TerminalChat
 from orchestrator.bot.terminal.completion import Words
 from orchestrator.bot.terminal.screen import Drawn, Screen, Transcript
 from orchestrator.control import Actor
+from orchestrator.errors import OrchestratorError
 from orchestrator.inventory import Inventory
 from orchestrator.store import Buttons
 
 PROMPT = "› "
+LINE_LIMIT = 1 << 20  # bytes
 LEAVE_WITHIN_S = 10.0  # running commands are stopped on their hosts, which takes up to 5 s
 
 
@@ -68,30 +74,32 @@ class Terminal:
         screen = Drawn(session.app.output)
         chat = self._chat(screen)
         tasks: set[asyncio.Task[None]] = set()
-        while True:
-            try:
-                line = await session.prompt_async(PROMPT)
-            except KeyboardInterrupt:
-                if not self.runs.stop_all(self.actor.id):
-                    for task in tasks:
-                        task.cancel()
-                continue
-            except EOFError:
-                break
-            screen.typed()
-            task = asyncio.create_task(self._serve(line, chat))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        self.runs.stop_all(self.actor.id)
-        await _finish(tasks)
-        return 0
+        try:
+            while True:
+                try:
+                    line = await session.prompt_async(PROMPT)
+                except KeyboardInterrupt:
+                    if not self.runs.stop_all(self.actor.id):
+                        for task in tasks:
+                            task.cancel()
+                    continue
+                except EOFError:
+                    return 0
+                screen.typed()
+                task = asyncio.create_task(self._serve(line, chat))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+        finally:
+            self.runs.stop_all(self.actor.id)
+            await _finish(tasks)
 
-    async def _transcribe(self, source: AsyncIterator[str], stdout: TextIO) -> int:
+    async def _transcribe(self, source: AsyncGenerator[str], stdout: TextIO) -> int:
         screen = Transcript(stdout)
         chat = self._chat(screen)
-        async for line in source:
-            screen.write(f"{PROMPT}{line}")
-            await self._serve(line, chat)
+        async with aclosing(source) as lines:
+            async for line in lines:
+                screen.write(f"{PROMPT}{line}")
+                await self._serve(line, chat)
         return 0
 
     def _chat(self, screen: Screen) -> TerminalChat:
@@ -101,12 +109,15 @@ class Terminal:
         text = line.strip()
         if not text:
             return
-        request = Request(self.actor, chat, await self.languages.of(self.actor.id, self.hint), name="")
         try:
+            language = await self.languages.of(self.actor.id, self.hint)
+            request = Request(self.actor, chat, language, name="")
             if text.isdecimal() and len(text) < 10:
                 await self._tap(int(text), chat, request)
             else:
                 await self._command(text, chat, request)
+        except OrchestratorError as error:
+            await chat.send(problem(error, self.catalogues.locale("en")))
         finally:
             await chat.settle()
 
@@ -136,12 +147,31 @@ class Terminal:
         await self.router.handle(Request(request.actor, chat, request.language, name, rest))
 
 
-async def _lines(stdin: TextIO) -> AsyncIterator[str]:
-    while line := await asyncio.to_thread(stdin.readline):
-        yield line.rstrip("\n")
+async def _lines(stdin: TextIO) -> AsyncGenerator[str]:
+    if not _is_pipe(stdin):
+        while line := await asyncio.to_thread(stdin.readline):
+            yield line.rstrip("\n")
+        return
+    # A thread that waits for a pipe could not be ended, and would keep a stopped program from leaving.
+    reader = asyncio.StreamReader(limit=LINE_LIMIT)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, stdin)
+    try:
+        while raw := await reader.readline():
+            yield raw.decode("utf-8", "replace").rstrip("\n")
+    finally:
+        transport.close()
 
 
-async def _each(lines: Sequence[str]) -> AsyncIterator[str]:
+def _is_pipe(stream: TextIO) -> bool:
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except OSError:  # io.UnsupportedOperation: not a file at all
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+async def _each(lines: Sequence[str]) -> AsyncGenerator[str]:
     for line in lines:
         yield line
 

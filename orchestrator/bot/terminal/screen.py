@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, TextIO
 
 from prompt_toolkit.application import run_in_terminal
@@ -60,50 +62,60 @@ class Drawn:
     ) -> None:
         self._output = output
         self._in_terminal = in_terminal or run_in_terminal
+        self._lock = asyncio.Lock()
+        self._last: _Drawing | None = None
+        self._drawn: set[int] = set()
         self._held: dict[int, tuple[Html, str]] = {}
-        self._last: tuple[int, int, int] | None = None  # message id, its rows, columns when drawn
-        self._drawn: dict[int, tuple[Html, str]] = {}
 
     async def show(self, message_id: int, markup: Html, footer: str) -> None:
         """Draw over the last message, or write a new one below."""
-        size = self._output.get_size()
-        replaced = 0
-        if (
-            self._last
-            and self._last[0] == message_id
-            and self._last[2] == size.columns
-            and self._last[1] < size.rows - 2
-        ):
-            replaced = self._last[1]
-        elif message_id in self._drawn:
-            self._held[message_id] = (markup, footer)
-            return
-        await self._write(message_id, markup, footer, replaced)
+        async with self._lock:
+            if message_id in self._drawn and not self._over(message_id):
+                self._held[message_id] = (markup, footer)
+            else:
+                self._held.pop(message_id, None)
+                await self._write(message_id, markup, footer)
 
     async def settle(self) -> None:
         """Write again what changed further up."""
-        held, self._held = self._held, {}
-        for message_id, (markup, footer) in held.items():
-            if self._drawn.get(message_id) != (markup, footer):
-                await self._write(message_id, markup, footer, 0)
+        async with self._lock:
+            held, self._held = self._held, {}
+            for message_id, (markup, footer) in held.items():
+                await self._write(message_id, markup, footer)
 
     def typed(self) -> None:
         """The person has typed a line: the last message is no longer right above the prompt."""
         self._last = None
 
-    async def _write(self, message_id: int, markup: Html, footer: str, replaced: int) -> None:
-        text = _joined(as_text(markup, colour=True), footer)
-        columns = self._output.get_size().columns
+    def _over(self, message_id: int) -> int:
+        """How many rows to go up to draw over the message; 0 when it cannot be."""
+        size, last = self._output.get_size(), self._last
+        if last is None or last.message_id != message_id or last.columns != size.columns or last.rows > size.rows - 2:
+            return 0
+        return last.rows
 
+    async def _write(self, message_id: int, markup: Html, footer: str) -> None:
         def draw() -> None:
-            if replaced:
-                self._output.write_raw(f"\x1b[{replaced}F\x1b[J")
+            if up := self._over(message_id):  # asked only now: a line may have been typed since
+                self._output.write_raw(f"\x1b[{up}F\x1b[J")
+            text = _joined(as_text(markup, colour=True), footer)
             self._output.write_raw(text.replace("\n", "\r\n") + "\r\n\r\n")
             self._output.flush()
+            columns = self._output.get_size().columns
+            height = rows(_joined(as_text(markup, colour=False), footer), columns) + 1
+            self._last = _Drawing(message_id, height, columns)
+            self._drawn.add(message_id)
 
         await self._in_terminal(draw)
-        self._last = (message_id, rows(_joined(as_text(markup, colour=False), footer), columns) + 1, columns)
-        self._drawn[message_id] = (markup, footer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """The message right above the prompt: its height, and the width of the terminal when it was drawn."""
+
+    message_id: int
+    rows: int
+    columns: int
 
 
 def _joined(text: str, footer: str) -> str:
