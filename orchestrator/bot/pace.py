@@ -23,7 +23,7 @@ class Pace:
     first_pause: float = 1.0
     longest_pause: float = 10.0
     wedged_after: float = 30.0
-    shown: float = 10.0
+    shown: float = 3.0
     keep: float = 3600.0
     drain: float = 10.0
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import re
 import sys
 from collections.abc import Iterable
 from types import TracebackType
+from urllib.parse import quote
 
 # The token is part of every Bot API URL, so HTTP libraries put it into log lines and exceptions
 # (https://core.telegram.org/bots/api#making-requests).
-TOKEN_IN_URL = re.compile(r"bot\d+(?::|%3A)[\w-]+", re.IGNORECASE)
+TOKEN_IN_URL = re.compile(r"bot\d+(?::|%3A)[\w-]+")
 HIDDEN = "[hidden]"  # no markup: it also goes into messages
 
 # Shorter ones would shred every text, and by the holes they leave would tell where they were.
@@ -21,8 +23,7 @@ class Redactor:
     """Takes registered secrets, and whatever looks like a bot token in a URL, out of text."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets: set[str] = set()
-        self._pattern = TOKEN_IN_URL
+        self._secrets: list[str] = []
         for secret in secrets:
             self.add(secret)
 
@@ -30,14 +31,15 @@ class Redactor:
         """Hide `secret` from now on; one shorter than six characters is not hidden."""
         if len(secret) < SHORTEST_SECRET:
             return
-        self._secrets |= {secret, secret.replace(":", "%3A")}
-        longest_first = sorted(self._secrets, key=len, reverse=True)
-        alternatives = "|".join([*map(re.escape, longest_first), TOKEN_IN_URL.pattern])
-        self._pattern = re.compile(alternatives, re.IGNORECASE)
+        in_url, in_html = quote(secret, safe=""), html.escape(secret, quote=False)
+        forms = {*self._secrets, secret, in_url, in_html, secret.replace(":", "%3A")}
+        self._secrets = sorted(forms, key=len, reverse=True)  # one may be part of another
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
-        return self._pattern.sub(HIDDEN, text)
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return TOKEN_IN_URL.sub(HIDDEN, text)
 
     def content(self, content: bytes) -> bytes:
         """A file's bytes without secrets. Bytes without a secret come back as they are, whatever they mean."""

@@ -125,7 +125,8 @@ async def test_the_language_is_a_persons_own(tg: Telegram) -> None:
 @pytest.mark.usefixtures("program")
 async def test_agents(tg: Telegram, user: User) -> None:
     await tg.say(user, "/agents")
-    shown = await tg.expect(lambda item: item.text.count("🟢") == 3 and "🔴" in item.text, within=30)
+    # Green or yellow: how busy the machine of the tests is, is not ours to say.
+    shown = await tg.expect(lambda item: len(re.findall("🟢|🟡", item.text)) == 3 and "🔴" in item.text, within=30)
     for name in ("Server", "web1", "web2", "db1"):
         assert name in shown.text
     assert in_language(shown.text, user)
@@ -209,30 +210,23 @@ async def test_no_more_questions_for_ten_minutes(tg: Telegram, program: Served) 
 
 @BOTH
 @pytest.mark.usefixtures("program")
-async def test_cancel_ends_the_remote_command(tg: Telegram, user: User, fleet: sshd.Fleet) -> None:
-    await tg.say(user, '/op_exec web1 echo $$ > "$HOME/.pid-of-test"; exec sleep 987654', chat=GROUP)
+async def test_cancel_ends_the_remote_command(tg: Telegram, user: User, tmp_path: Path) -> None:
+    written = tmp_path / "pid"
+    await tg.say(user, f"/op_exec web1 echo $$ > {written}; exec sleep 987654", chat=GROUP)
     running = await tg.expect(lambda item: item.text.startswith("▶"), within=20)
-    pid = await remote_pid(fleet)
+    async with asyncio.timeout(10):
+        while not (written.exists() and written.read_text().strip()):  # noqa: ASYNC110 - by the remote command
+            await asyncio.sleep(0.05)
+    process = Path("/proc", written.read_text().strip())
     by_other = await tg.tap(running, running.labels[0], user=MEI if user is ANN else ANN)
     assert await tg.answered(by_other) != ""
+    assert process.exists()
     await tg.tap(running, running.labels[0], user=user)
-    stopped = await tg.expect(lambda item: item.message_id == running.message_id and not item.text.startswith("▶"))
+    stopped = await tg.expect(lambda item: item.message_id == running.message_id and finished(item))
     assert "✔" not in stopped.text
     async with asyncio.timeout(10):
-        while Path(f"/proc/{pid}").exists():  # noqa: ASYNC110 - the process's end is what is waited for
+        while process.exists():  # noqa: ASYNC110 - the process's end is what is waited for
             await asyncio.sleep(0.05)
-
-
-async def remote_pid(fleet: sshd.Fleet) -> int:
-    """The process id that the running test command wrote down."""
-    assert fleet.servers
-    path = Path.home() / ".pid-of-test"
-    async with asyncio.timeout(10):
-        while not (path.exists() and path.read_text().strip()):  # noqa: ASYNC110 - written by the remote command
-            await asyncio.sleep(0.05)
-    pid = int(path.read_text())
-    path.unlink()
-    return pid
 
 
 @BOTH

@@ -84,6 +84,12 @@ def test_a_file_without_secrets_is_left_as_it_is(content: bytes) -> None:
     assert Redactor([TOKEN]).content(content) == content
 
 
+def test_a_secret_is_hidden_as_it_is_written_in_markup_and_addresses() -> None:
+    redactor = Redactor(["<pass> & word"])
+    assert redactor.text("<b>&lt;pass&gt; &amp; word</b>") == f"<b>{HIDDEN}</b>"
+    assert redactor.text("http://u:%3Cpass%3E%20%26%20word@host/") == f"http://u:{HIDDEN}@host/"
+
+
 def test_a_redactor_does_not_tell() -> None:
     redactor = Redactor([TOKEN])
     assert TOKEN not in repr(redactor)
