@@ -68,18 +68,13 @@ def _spans(numbers: list[str]) -> Iterator[tuple[str, str]]:
     """Runs of numbers that follow one another and are padded alike, as (first, last)."""
     first = last = ""
     for number in sorted(numbers, key=lambda text: (int(text), len(text))):
-        if first and number == str(int(last) + 1).zfill(_width(first)):
+        if first and number == str(int(last) + 1).zfill(len(first)):
             last = number
             continue
         if first:
             yield first, last
         first = last = number
     yield first, last
-
-
-def _width(first: str) -> int:
-    """How wide a run's numbers are padded: as wide as its first number, if that shows any padding."""
-    return len(first) if first.startswith("0") else 0
 
 
 def _names(piece: str) -> Iterator[str]:
@@ -96,4 +91,4 @@ def _names(piece: str) -> Iterator[str]:
         if int(last) - int(first) >= _MAX_SPAN:
             raise ValueError(f"{text} in {piece!r} means more than {_MAX_SPAN:,} names")
         for number in range(int(first), int(last) + 1):
-            yield f"{head}{str(number).zfill(_width(first))}{tail}"
+            yield f"{head}{str(number).zfill(len(first))}{tail}"
