@@ -22,8 +22,8 @@ from orchestrator.ssh.state import HostState, Phase
 Dial = Callable[[Host, Callable[[], None]], Awaitable[Link]]
 
 
-# sshd frees a session a moment after it told us of its end.
-_SETTLE = 0.1
+# sshd frees a session a moment after it told us of its end: seconds to wait when it refuses one to its only user.
+_SETTLE = (0.05, 0.2, 0.5)
 
 
 class Connection:
@@ -61,7 +61,7 @@ class Connection:
         """Run `command`; see Pool.run."""
         started_at, begun = datetime.now(UTC), time.monotonic()
         status, detail = Status.CANCELLED, "stopped on request before it was started"
-        settled = retried = False
+        retried = False
         while stop is None or not stop.is_set():
             try:
                 link = await unless(stop, self.open())
@@ -71,22 +71,20 @@ class Connection:
             if link is None:
                 break
             if not await link.enter(stop, self._limits.connect_timeout):
+                if link.gone and retried:
+                    status, detail = Status.UNREACHABLE, f"the server ends every connection: {link.loss}"
+                    break
+                retried |= link.gone
                 continue
-            company = link.busy > 1
             refusal: NotStarted | None = None
             try:
-                execution = Execution(self._host, command, link, Reserve(link, self.open), self._limits)
-                return await execution.run(stop, on_output)
+                return await self._run_on(link, command, stop, on_output)
             except NotStarted as error:
                 refusal = error
             finally:
-                company |= link.exit(crowded=refusal is not None and refusal.crowded)
+                company = link.exit(crowded=refusal is not None and refusal.crowded)
             if refusal.crowded and company:
                 continue  # the server allows fewer sessions than we assumed: wait for the others
-            if refusal.crowded and not settled:
-                settled = True
-                await asyncio.sleep(_SETTLE)
-                continue
             link.retire()
             if retried or not refusal.again:
                 status, detail = Status.UNREACHABLE, refusal.detail
@@ -94,6 +92,19 @@ class Connection:
             retried = True
         duration = time.monotonic() - begun
         return Result(self._host.name, status, started_at=started_at, duration=duration, detail=detail)
+
+    async def _run_on(
+        self, link: Link, command: Command, stop: asyncio.Event | None, on_output: OnOutput | None
+    ) -> Result:
+        execution = Execution(self._host, command, link, Reserve(link, self.open), self._limits)
+        for pause in _SETTLE:
+            try:
+                return await execution.run(stop, on_output)
+            except NotStarted as refusal:
+                if not refusal.crowded or link.busy > 1:
+                    raise
+            await asyncio.sleep(pause)
+        return await execution.run(stop, on_output)
 
     # -- opening and closing
 
@@ -245,7 +256,13 @@ async def unless(stop: asyncio.Event | None, opening: Coroutine[Any, Any, Link])
     """The link, or None if `stop` was set first; the attempt itself goes on for others."""
     task = asyncio.ensure_future(opening)
     ready = asyncio.Event()
-    task.add_done_callback(lambda _: ready.set())
+
+    def done(task: asyncio.Task[Link]) -> None:
+        ready.set()
+        if not task.cancelled():
+            task.exception()  # asked for here, as we may be cancelled before we look
+
+    task.add_done_callback(done)
     try:
         await first(ready, stop)
         return task.result() if task.done() else None

@@ -59,8 +59,9 @@ _RSA = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 class _Client(asyncssh.SSHClient):
     """Remembers what the server showed. It trusts nothing by itself: only the pins handed to asyncssh can."""
 
-    def __init__(self, on_lost: Callable[[Exception | None], None]) -> None:
-        self._on_lost = on_lost
+    def __init__(self) -> None:
+        self._on_lost: Callable[[Exception | None], None] | None = None
+        self._lost: list[Exception | None] = []
         self.connection: asyncssh.SSHClientConnection | None = None
         self.presented: HostKey | None = None
         self.authority: HostKey | None = None
@@ -69,7 +70,15 @@ class _Client(asyncssh.SSHClient):
         self.connection = conn
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._on_lost(exc)
+        self._lost.append(exc)
+        if self._on_lost is not None:
+            self._on_lost(exc)
+
+    def report_to(self, on_lost: Callable[[Exception | None], None]) -> None:
+        """Call `on_lost` when the connection ends; now if it has already."""
+        self._on_lost = on_lost
+        if self._lost:
+            on_lost(self._lost[0])
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
         self.presented = HostKey.of(key)
@@ -80,9 +89,9 @@ class _Client(asyncssh.SSHClient):
         return False
 
     @property
-    def greeted(self) -> bool:
-        """True once the server sent its SSH version."""
-        return self.connection is not None and self.connection.get_extra_info("server_version") is not None
+    def ungreeted(self) -> bool:
+        """True while we are connected and the server has not sent its SSH version."""
+        return self.connection is not None and self.connection.get_extra_info("server_version") is None
 
 
 @dataclass(slots=True)
@@ -93,7 +102,7 @@ class Attempt:
     pins: Pins
     keys: Sequence[Usable]
     tunnel: Link | None
-    client: _Client
+    client: _Client = field(default_factory=_Client)
     stage: str = field(default="looking up the name")
 
 
@@ -109,31 +118,32 @@ class Dialer:
         self._lookups = asyncio.Semaphore(limits.connects)
         self._doors: dict[tuple[str, int], asyncio.Semaphore] = {}
 
-    async def dial(self, host: Host, tunnel: Link | None, on_unusable: Callable[[], None]) -> Link:
+    async def dial(self, host: Host, tunnel: Link | None, on_spent: Callable[[], None]) -> Link:
         """An authenticated connection to `host`, through `tunnel` if given. Raises NoConnection."""
         try:
             keys = await self._keys.offered_to(host)
         except KeyFileError as error:
             raise auth_failed(host.name, "", f"no usable key: {error}") from error
         for promise in (host.fingerprint, None):
-            link = Link(self._limits, tunnel, on_unusable)
             pins = self._pins(host)
-            attempt = Attempt(host, pins, keys, tunnel, _Client(link.detach))
+            attempt = Attempt(host, pins, keys, tunnel)
             try:
-                link.attach(await self._persist(attempt))
+                connection = await self._persist(attempt)
             except asyncssh.HostKeyNotVerifiable as error:
                 shown = attempt.client.presented
                 if promise and not pins and shown and shown.fingerprint == promise.rstrip("="):
                     self._trust.pin(host, shown)
                     continue
                 raise _distrust(attempt, str(error)) from error
+            link = Link(connection, self._limits, tunnel, on_spent)
+            attempt.client.report_to(link.detach)
             return link
         raise AssertionError("unreachable: the second round has no promise")
 
     async def scan(self, host: Host, tunnel: Link | None) -> HostKey:
         """The host key that `host` shows now, without authenticating. Raises NoConnection."""
         pins = Pins(match=((), (), (), (), (), (), ()))
-        attempt = Attempt(host, pins, (), tunnel, _Client(lambda _: None))
+        attempt = Attempt(host, pins, (), tunnel)
         try:
             connection = await self._persist(attempt)
         except asyncssh.HostKeyNotVerifiable as error:
@@ -164,6 +174,7 @@ class Dialer:
                 if tries == _HANGUP_TRIES or loop.time() + pause > end:
                     raise unreachable(attempt.host.name, error) from error
                 await asyncio.sleep(pause)
+                attempt.client = _Client()
         raise AssertionError("unreachable: the last try raises")
 
     async def _connect(self, attempt: Attempt) -> asyncssh.SSHClientConnection:
@@ -184,7 +195,7 @@ class Dialer:
                 if isinstance(error, asyncssh.DisconnectError) and "authentication failures" in error.reason:
                     reason = "the server wants no more keys; name the right one with `key:`"
                     raise auth_failed(host.name, host.user or "", reason) from error
-                if attempt.client.connection is not None and not attempt.client.greeted:
+                if isinstance(error, asyncssh.ConnectionLost | ConnectionError) and attempt.client.ungreeted:
                     raise Hangup from error
                 raise unreachable(host.name, error) from error
             except ValueError as error:
@@ -224,7 +235,7 @@ class Dialer:
                 **way,
             )
         except BaseException:
-            if attempt.client.greeted:
+            if attempt.client.connection is not None and not attempt.client.ungreeted:
                 attempt.stage = "during the SSH handshake"
             if sock is not None and attempt.client.connection is None:
                 sock.close()

@@ -109,6 +109,10 @@ class Exchange:
 
     # -- what the runner asks
 
+    def mute(self) -> None:
+        """Pass nothing on to `on_output` any more: nobody waits for it."""
+        self._on_output = None
+
     @property
     def has_status(self) -> bool:
         """True once we know how the command ended."""

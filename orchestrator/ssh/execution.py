@@ -80,6 +80,7 @@ class Execution:
         finally:
             if feeding is not None:
                 feeding.cancel()
+            exchange.mute()
             _hang_up(opening)
         if exchange.fault is not None:
             raise exchange.fault

@@ -16,6 +16,7 @@ Passphrase = Callable[[Path], str | None]
 Usable = asyncssh.SSHKey | asyncssh.SSHKeyPair
 
 _TRIES = 3
+_AGENT_TIMEOUT = 5.0
 
 
 def passphrase_file(path: Path) -> Passphrase:
@@ -72,15 +73,17 @@ class Keys:
     async def _from_agent(self) -> Sequence[asyncssh.SSHKeyPair]:
         if self._agent_path is None:
             return ()
-        try:
-            if self._agent is None:
-                self._agent = await asyncssh.connect_agent(self._agent_path)
-            return await self._agent.get_keys()
-        except (OSError, ValueError) as error:
-            self._agent = None
-            raise KeyFileError(
-                f"the ssh-agent does not answer: {error}", where=self._agent_path, remedy="Start it, or unset it"
-            ) from error
+        async with self._asking:
+            try:
+                async with asyncio.timeout(_AGENT_TIMEOUT):
+                    if self._agent is None:
+                        self._agent = await asyncssh.connect_agent(self._agent_path)
+                    return await self._agent.get_keys()
+            except (OSError, ValueError) as error:
+                await self.close()
+                raise KeyFileError(
+                    f"the ssh-agent does not answer: {error}", where=self._agent_path, remedy="Start it, or unset it"
+                ) from error
 
     async def close(self) -> None:
         """Hang up on the agent."""

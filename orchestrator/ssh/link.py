@@ -46,28 +46,31 @@ class _Session(asyncssh.SSHClientSession[bytes]):
 class Link:
     """An authenticated connection to a host, shared by up to `limits.channels` commands and any number of tunnels.
 
-    `busy` counts the commands on it. `spent` is set once it takes nothing new: when it was *retired*, to close after
-    its last user, or when it is `gone`, for the reason `loss`. `on_spent` is called at either.
+    `connection` is asyncssh's own, for tunnels through this host. `busy` counts the commands on it. `spent` is set once
+    it takes nothing new: when it was *retired*, to close after its last user, or when it is `gone`, for the reason
+    `loss`. `on_spent` is called at either.
     """
 
-    def __init__(self, limits: Limits, tunnel: Link | None, on_spent: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        limits: Limits,
+        tunnel: Link | None,
+        on_spent: Callable[[], None],
+    ) -> None:
+        self.connection = connection
         self.spent = asyncio.Event()
         self.gone = False
         self.loss = ""
         self._tunnel = tunnel
         self._on_spent = on_spent
-        self._connection: asyncssh.SSHClientConnection | None = None
         self._gate = asyncio.Semaphore(limits.channels)
         self.busy = 0
         self._users = 0
+        if tunnel is not None:
+            tunnel.join()
 
     # -- life
-
-    def attach(self, connection: asyncssh.SSHClientConnection) -> None:
-        """Take over a connection that has just been authenticated."""
-        self._connection = connection
-        if self._tunnel is not None:
-            self._tunnel.join()
 
     def detach(self, error: Exception | None) -> None:
         """The connection ended, for the reason `error` if any."""
@@ -75,7 +78,7 @@ class Link:
             return
         self.gone = True
         self.loss = one_line(str(error)) if error else "connection closed"
-        if self._connection is not None and self._tunnel is not None:
+        if self._tunnel is not None:
             self._tunnel.leave()
         self.spent.set()
         self._on_spent()
@@ -83,13 +86,7 @@ class Link:
     @property
     def usable(self) -> bool:
         """True while new commands may be started here."""
-        return self._connection is not None and not self.spent.is_set()
-
-    @property
-    def connection(self) -> asyncssh.SSHClientConnection:
-        """asyncssh's own connection, for tunnels through this host."""
-        assert self._connection is not None
-        return self._connection
+        return not self.spent.is_set()
 
     def retire(self) -> None:
         """Take nothing new; close as soon as nobody is left."""
@@ -121,8 +118,8 @@ class Link:
         self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self.spent.is_set() and self._users == 0 and self._connection is not None:
-            self._connection.close()
+        if self.spent.is_set() and self._users == 0:
+            self.connection.close()
 
     async def enter(self, stop: asyncio.Event | None, patience: float) -> bool:
         """Take the place of one command. False when `stop` was set or the link is spent.

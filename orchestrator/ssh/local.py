@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 import signal
+from pathlib import Path
 from typing import cast
 
 from orchestrator.inventory.model import Host
@@ -70,15 +73,16 @@ class _Process(asyncio.SubprocessProtocol):
 
 
 class Here:
-    """Spawner for this machine."""
+    """Spawner for this machine. Commands get the home and environment of a fresh login, as ours holds secrets."""
 
     async def spawn(self, line: str, exchange: Exchange) -> Channel:
         """Start `line` in /bin/sh, in a session of its own as sshd would."""
         exchange.requested = True
         try:
+            home, environment = _login()
             loop = asyncio.get_running_loop()
             _, process = await loop.subprocess_exec(
-                lambda: _Process(exchange), "/bin/sh", "-c", line, start_new_session=True
+                lambda: _Process(exchange), "/bin/sh", "-c", line, start_new_session=True, cwd=home, env=environment
             )
         except OSError as error:
             exchange.requested = False
@@ -98,6 +102,20 @@ async def run_here(
         return await Execution(host, command, here, here, limits).run(stop, on_output)
     except NotStarted as error:
         return Result(host.name, Status.UNREACHABLE, detail=error.detail)
+
+
+def _login() -> tuple[str, dict[str, str]]:
+    """Home and environment as sshd(8), "LOGIN PROCESS", gives them."""
+    try:
+        account = pwd.getpwuid(os.getuid())
+        user, home, shell = account.pw_name, account.pw_dir, account.pw_shell or "/bin/sh"
+    except KeyError:  # an account without a passwd entry, as in some containers
+        user, home, shell = str(os.getuid()), "/", "/bin/sh"
+    if not Path(home).is_dir():
+        home = "/"
+    search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    kept = {name: value for name, value in os.environ.items() if name in ("LANG", "TZ") or name.startswith("LC_")}
+    return home, {**kept, "HOME": home, "USER": user, "LOGNAME": user, "SHELL": shell, "PATH": search}
 
 
 def _signal_name(number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,8 @@ from orchestrator.ssh.remote import unfit
 from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.state import HostState, Phase
 from orchestrator.ssh.trust import HostKey, Trust
+
+_log = logging.getLogger(__name__)
 
 OnState = Callable[[Host, HostState], None]
 
@@ -151,7 +154,10 @@ class Pool:
 
     def _changed(self, host: Host, state: HostState) -> None:
         for callback in self._callbacks:
-            callback(host, state)
+            try:
+                callback(host, state)
+            except Exception:  # noqa: BLE001  whoever watches must not break the connection that is watched
+                _log.exception("a watcher of host states failed")
 
 
 def _jumps(host: Host) -> Iterable[Host]:

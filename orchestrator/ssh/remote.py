@@ -119,9 +119,11 @@ def unfit(host: Host, command: Command) -> str | None:
 
 
 def program(host: Host, command: Command) -> Program:
-    """Wrap `command` for `host`. Raises UsageError for a script with a NUL byte: no shell can hold one."""
+    """Wrap `command` for `host`. Raises UsageError for what makes no sense on any host."""
     if "\0" in command.script:
-        raise UsageError("the script holds a NUL byte", where=f"host {host.name}")
+        raise UsageError("the script holds a NUL byte, which no shell can read", where=f"host {host.name}")
+    if not 0 < command.timeout < math.inf or command.limit < 0:
+        raise UsageError("timeout must be a number above 0, limit at least 0", where=f"host {host.name}")
     token = secrets.token_hex(16)
     script = command.script.encode("utf-8", "surrogateescape") + token.encode()
     load = _LOAD.format(size=len(script), token=token)

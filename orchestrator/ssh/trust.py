@@ -47,8 +47,9 @@ class Pins:
 
 
 def known_name(host: Host) -> str:
-    """How `host` is called in known_hosts: ``address``, or ``[address]:port`` for another port than 22."""
-    return host.address if host.port == DEFAULT_PORT else f"[{host.address}]:{host.port}"
+    """How `host` is called in known_hosts: ``address`` in small letters, ``[address]:port`` if the port is not 22."""
+    address = host.address.lower()
+    return address if host.port == DEFAULT_PORT else f"[{address}]:{host.port}"
 
 
 class Trust:

@@ -225,3 +225,18 @@ async def test_unsupported_become_is_told_and_nothing_runs(target: Target) -> No
     result = await target.pool.run(host, Command("echo ran"))
     assert (result.status, result.exit_code, result.stdout) == (Status.FAILED, None, b"")
     assert "doas" in result.detail
+
+
+@pytest.mark.parametrize("timeout", [0.0, -1.0, float("inf"), float("nan")])
+async def test_deadline_that_is_none_is_misuse(target: Target, timeout: float) -> None:
+    with pytest.raises(UsageError, match="timeout"):
+        await target.pool.run(target.host, Command("true", timeout=timeout))
+
+
+async def test_our_own_environment_stays_ours(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_TOKEN", "123:secret")
+    result = await target.pool.run(target.host, Command('env; cd; pwd; echo "$HOME"'))
+    assert result.status is Status.OK
+    if target.host.name != "inprocess":  # that server is our own process and hands on what it has
+        assert "secret" not in result.out
+    assert result.out.splitlines()[-1] == result.out.splitlines()[-2]

@@ -231,11 +231,17 @@ async def test_name_that_is_none(own_fleet: Fleet, pool_of: Pools, name: str) ->
 
 
 @pytest.mark.parametrize(
-    ("drip", "every"),
-    [(b"", 9.0), (b"x", 0.05), (b"welcome to the tar\r\n", 0.005), (b"x" * 10_000, 0.01), (b"SSH-1.0-old\r\n", 9.0)],
+    ("drip", "every", "told"),
+    [
+        (b"", 9.0, "greeting"),
+        (b"x", 0.05, "greeting"),
+        (b"welcome to the tar\r\n", 0.005, ""),
+        (b"x" * 10_000, 0.01, "does not speak SSH"),
+        (b"SSH-1.0-old\r\n", 9.0, "does not speak SSH"),
+    ],
     ids=["silent", "dripping", "endless", "flood", "old"],
 )
-async def test_tarpit(own_fleet: Fleet, pool_of: Pools, drip: bytes, every: float) -> None:
+async def test_tarpit(own_fleet: Fleet, pool_of: Pools, drip: bytes, every: float, told: str) -> None:
     healthy = own_fleet.add()
     async with tarpit("127.0.4.3", drip, every) as port:
         begun = time.monotonic()
@@ -243,6 +249,7 @@ async def test_tarpit(own_fleet: Fleet, pool_of: Pools, drip: bytes, every: floa
         result = await beside(pool_of(own_fleet.keys), healthy.host("b"), host, Command("true"))
     assert result.status is Status.UNREACHABLE
     assert time.monotonic() - begun < QUICK.connect_timeout + 2
+    assert told in result.detail
     assert result.detail
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from orchestrator.inventory.model import Host
 from orchestrator.ssh import Command, HostState, Limits, Phase, Pool, Status
 from tests.ssh.conftest import QUICK
@@ -210,6 +212,39 @@ async def test_dead_hosts_do_not_hold_up_living_ones(own_fleet: Fleet, pool_of: 
         assert (await pool.run(server.host("a"), TRUE)).status is Status.OK
         assert time.monotonic() - begun < 1.5
         assert {result.status for result in await asyncio.gather(*waiting)} == {Status.UNREACHABLE}
+
+
+async def test_server_that_ends_every_connection(own_fleet: Fleet, pool_of: Pools) -> None:
+    """It lets us in and hangs up at once: neither an endless loop nor a success."""
+    server = own_fleet.add()
+    pool = pool_of(own_fleet.keys)
+    done = asyncio.Event()
+
+    def hang_up(_host: Host, state: HostState) -> None:
+        if state.phase is Phase.UP:
+            for link in list(pool._connections[server.host("a")]._links):
+                link.abort()
+            done.set()
+
+    pool.subscribe(hang_up)
+    result = await asyncio.wait_for(pool.run(server.host("a"), Command("echo ran")), 10)
+    assert done.is_set()
+    assert result.status in (Status.UNREACHABLE, Status.LOST)
+    assert server.log.count("Accepted publickey") <= 3
+
+
+async def test_a_watcher_that_fails_breaks_nothing(
+    own_fleet: Fleet, pool_of: Pools, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = own_fleet.add()
+    pool = pool_of(own_fleet.keys)
+
+    def fail(_host: Host, _state: HostState) -> None:
+        raise ZeroDivisionError
+
+    pool.subscribe(fail)
+    assert (await pool.run(server.host("a"), TRUE)).status is Status.OK
+    assert "watcher" in caplog.text
 
 
 def test_sentences() -> None:
