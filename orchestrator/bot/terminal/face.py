@@ -79,6 +79,7 @@ class Terminal:
                 try:
                     line = await session.prompt_async(PROMPT)
                 except KeyboardInterrupt:
+                    screen.typed()
                     if not self.runs.stop_all(self.actor.id):
                         for task in tasks:
                             task.cancel()

@@ -84,7 +84,7 @@ class Drawn:
                 await self._write(message_id, markup, footer)
 
     def typed(self) -> None:
-        """The person has typed a line: the last message is no longer right above the prompt."""
+        """The prompt has moved down a line: the last message is no longer right above it."""
         self._last = None
 
     def _over(self, message_id: int) -> int:
