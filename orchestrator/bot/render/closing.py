@@ -59,6 +59,8 @@ def cannot(inspection: Inspection, locale: Locale) -> Message:
         return Message(lines((bold(head), esc(translate(inspection.detail, locale)))), silent=False)
     if not inspection.ports:
         return Message(bold("❔ " + _("Nothing listens on port {port} of {host}.").format(port=port, host=host)))
+    if inspection.activators:
+        return _held_by_systemd(inspection, locale)
     head = bold("⛔ " + _("Port {port} of {host} cannot be closed").format(port=port, host=host))
     reasons = [translate(target.protected, locale) for target in inspection.targets if target.protected]
     if reasons:
@@ -67,6 +69,16 @@ def cannot(inspection: Inspection, locale: Locale) -> Message:
     if any(each.ownership is Ownership.HIDDEN for each in inspection.ports):
         return Message(lines((head, esc(_("Its owner is hidden from us: it takes root on the host.")))))
     return Message(lines((head, esc(_("No process holds it: it belongs to the kernel.")))))
+
+
+def _held_by_systemd(inspection: Inspection, locale: Locale) -> Message:
+    """There is no process to end, but a unit to stop."""
+    place = Place(inspection.host, inspection.port, inspection.ports[0].protocol)
+    text = locale.gettext("{port} on {host} is held by systemd for {unit}")
+    units = " ".join(inspection.activators)
+    head = bold("⚠ " + text.format(port=place.label, host=place.host, unit=units))
+    end = locale.gettext("Only you can press, once, within {n} s.").format(n=int(CONFIRM_WITHIN_S))
+    return Message(lines((head, esc(end))), (choices.stopping(inspection.activators, place, locale),))
 
 
 def working(place: Place, locale: Locale) -> Message:

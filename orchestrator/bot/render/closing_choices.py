@@ -58,11 +58,15 @@ def after(outcome: CloseOutcome, place: Place, locale: Locale) -> tuple[Button, 
     """What can be done about a port that is not free."""
     _ = locale.gettext
     if outcome.state is CloseState.RESTARTED and outcome.units:
-        units = list(dict.fromkeys(unit.name for unit in outcome.units))
-        return (*_stop(units, place, locale), place.once(_("Keep"), "close.keep"))
+        return stopping(list(dict.fromkeys(unit.name for unit in outcome.units)), place, locale)
     if outcome.state in (CloseState.CLOSED, CloseState.REFUSED):
         return ()
     return (place.look(_("Look again")),)
+
+
+def stopping(units: Sequence[str], place: Place, locale: Locale) -> tuple[Button, ...]:
+    """[Stop nginx.service] [Keep]."""
+    return (*_stop(units, place, locale), place.once(locale.gettext("Keep"), "close.keep"))
 
 
 def _stop(units: Sequence[str], place: Place, locale: Locale) -> list[Button]:
