@@ -65,9 +65,10 @@ class Pool:
         """Run `command` on `host` to its end, its deadline, or until `stop` is set.
 
         Whatever happens to the host or on the way is a Result; exceptions are for misuse: UsageError for a script
-        with NUL bytes, and what `on_output` raised, after the command was stopped. `on_output` gets each
-        piece of output at once: ``"stdout"`` or ``"stderr"`` and the bytes, all of them, whatever `command.limit`
-        says. Cancelling the task stops the remote process first, within `limits.kill_timeout` seconds.
+        with NUL bytes or a timeout that is no positive number, and what `on_output` raised, after the command was
+        stopped. `on_output` gets each piece of output at once: ``"stdout"`` or ``"stderr"`` and the bytes, all of
+        them, whatever `command.limit` says. Cancelling the task stops the remote process first, within
+        `limits.kill_timeout` seconds.
 
         Connecting is bounded by `limits.connect_timeout` an attempt, the command by its own timeout, which starts
         when it is sent.

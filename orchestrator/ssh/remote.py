@@ -105,7 +105,14 @@ def become_of(host: Host, command: Command) -> Become | None:
 
 
 def unfit(host: Host, command: Command) -> str | None:
-    """Why `command` cannot even be asked of `host`, in one line, or None when it can."""
+    """Why `command` cannot even be asked of `host`, in one line, or None when it can.
+
+    Raises UsageError for what makes no sense on any host.
+    """
+    if "\0" in command.script:
+        raise UsageError("the script holds a NUL byte, which no shell can read", where=f"host {host.name}")
+    if not 0 < command.timeout < math.inf or command.limit < 0:
+        raise UsageError("timeout must be a number above 0, limit at least 0", where=f"host {host.name}")
     become = become_of(host, command)
     if become is None:
         return None
@@ -119,11 +126,7 @@ def unfit(host: Host, command: Command) -> str | None:
 
 
 def program(host: Host, command: Command) -> Program:
-    """Wrap `command` for `host`. Raises UsageError for what makes no sense on any host."""
-    if "\0" in command.script:
-        raise UsageError("the script holds a NUL byte, which no shell can read", where=f"host {host.name}")
-    if not 0 < command.timeout < math.inf or command.limit < 0:
-        raise UsageError("timeout must be a number above 0, limit at least 0", where=f"host {host.name}")
+    """Wrap `command` for `host`; both must be fit (see `unfit`)."""
     token = secrets.token_hex(16)
     script = command.script.encode("utf-8", "surrogateescape") + token.encode()
     load = _LOAD.format(size=len(script), token=token)

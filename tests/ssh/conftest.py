@@ -22,6 +22,14 @@ RELEASES = ("bullseye", "bookworm", "trixie")
 TRANSPORTS = ["inprocess", "sshd", "local", *(pytest.param(name, marks=pytest.mark.lab) for name in RELEASES)]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Name the lab as a fixture of the tests whose target lives there, so that its trees are made beforehand."""
+    for item in items:
+        names = getattr(item, "fixturenames", [])
+        if "target" in names and item.get_closest_marker("lab"):
+            names.append("lab_releases")
+
+
 @dataclass
 class Target:
     """A host, a pool that reaches it, and an independent look at its processes."""
@@ -68,6 +76,16 @@ def own_fleet(tmp_path: Path) -> Iterator[Fleet]:
         yield servers
 
 
+@pytest.fixture(scope="session")
+def releases(lab_releases: Lab) -> Lab:
+    """One host a release. OpenSSH 10 would lock us out for the many connections that only look whether it is there."""
+    for host in lab_releases.hosts:
+        if host.release == "trixie":
+            host.run("echo PerSourcePenalties no >/etc/ssh/sshd_config.d/penalties.conf && systemctl restart ssh")
+            host.wait_ssh()
+    return lab_releases
+
+
 @pytest.fixture(params=TRANSPORTS)
 async def target(request: pytest.FixtureRequest, shared_fleet: Fleet, tmp_path: Path) -> AsyncIterator[Target]:
     """One host over each transport."""
@@ -84,7 +102,7 @@ async def target(request: pytest.FixtureRequest, shared_fleet: Fleet, tmp_path: 
         elif request.param == "sshd":
             host = shared_fleet.hosts()[0]
         elif request.param in RELEASES:
-            lab: Lab = request.getfixturevalue("lab_releases")
+            lab: Lab = request.getfixturevalue("releases")
             machine = next(host for host in lab.hosts if host.release == request.param)
             (keys / "known_hosts").write_text(lab.known_hosts())
             host = Host(machine.name, machine.address, user="root", key=str(lab.key))

@@ -23,9 +23,9 @@ PASSWORD = "pass wörd $x"
 
 
 @pytest.fixture(params=RELEASES)
-def machine(request: pytest.FixtureRequest, lab_releases: Lab) -> Iterator[LabHost]:
+def machine(request: pytest.FixtureRequest, releases: Lab) -> Iterator[LabHost]:
     """A host with two more accounts: `paul` needs a password for sudo, `nora` may not use it at all."""
-    machine = next(host for host in lab_releases.hosts if host.release == request.param)
+    machine = next(host for host in releases.hosts if host.release == request.param)
     setup = f"""
     for user in paul nora; do
         id $user >/dev/null 2>&1 || useradd -m -s /bin/bash $user
@@ -41,13 +41,13 @@ def machine(request: pytest.FixtureRequest, lab_releases: Lab) -> Iterator[LabHo
 
 
 @pytest.fixture
-def host(machine: LabHost, lab_releases: Lab) -> Host:
-    return Host(machine.name, machine.address, user="ops", key=str(lab_releases.key))
+def host(machine: LabHost, releases: Lab) -> Host:
+    return Host(machine.name, machine.address, user="ops", key=str(releases.key))
 
 
 @pytest.fixture
-async def pool(lab_releases: Lab, tmp_path: Path) -> AsyncIterator[Pool]:
-    (tmp_path / "known_hosts").write_text(lab_releases.known_hosts())
+async def pool(releases: Lab, tmp_path: Path) -> AsyncIterator[Pool]:
+    (tmp_path / "known_hosts").write_text(releases.known_hosts())
     async with AsyncExitStack() as stack:
         yield await stack.enter_async_context(
             Pool(trust=Trust(tmp_path / "known_hosts"), keys=Keys(tmp_path), limits=QUICK)
