@@ -15,6 +15,7 @@ import asyncssh
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.failure import Hangup, NoConnection, auth_failed, unreachable
+from orchestrator.ssh.hostkey import distrust, host_key_algorithms
 from orchestrator.ssh.keys import Keys, Usable
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link
@@ -44,16 +45,6 @@ _CIPHERS = (
     "aes128-ctr",
 )
 _MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
-_HOST_KEYS = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-)
-_CERTIFICATES = tuple(f"{name}-cert-v01@openssh.com" for name in _HOST_KEYS)
-_RSA = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
 class _Client(asyncssh.SSHClient):
@@ -64,7 +55,6 @@ class _Client(asyncssh.SSHClient):
         self._lost: list[Exception | None] = []
         self.connection: asyncssh.SSHClientConnection | None = None
         self.presented: HostKey | None = None
-        self.authority: HostKey | None = None
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self.connection = conn
@@ -82,10 +72,6 @@ class _Client(asyncssh.SSHClient):
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
         self.presented = HostKey.of(key)
-        return False
-
-    def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
-        self.authority = HostKey.of(key)
         return False
 
     @property
@@ -134,7 +120,7 @@ class Dialer:
                 if promise and not pins and shown and shown.fingerprint == promise.rstrip("="):
                     self._trust.pin(host, shown)
                     continue
-                raise _distrust(attempt, str(error)) from error
+                raise distrust(host, pins, shown, str(error)) from error
             link = Link(connection, self._limits, tunnel, on_spent)
             attempt.client.report_to(link.detach)
             return link
@@ -220,7 +206,7 @@ class Dialer:
                 config=None,
                 client_factory=lambda: attempt.client,
                 known_hosts=attempt.pins.match,
-                server_host_key_algs=_host_key_algorithms(attempt.pins),
+                server_host_key_algs=host_key_algorithms(attempt.pins),
                 x509_trusted_certs=None,
                 client_keys=list(attempt.keys) or None,
                 agent_path=None,
@@ -262,34 +248,3 @@ class Dialer:
                 sock.close()
                 raise
         raise problem
-
-
-def _host_key_algorithms(pins: Pins) -> list[str]:
-    """Pinned kinds first, so that the server shows the key we know; the others after them, so that it shows *some* key
-    and a changed one can be named."""
-    wanted = [name for key in pins.keys for name in _RSA.get(key.algorithm, (key.algorithm,))]
-    if pins.authorities:
-        wanted += _CERTIFICATES
-    return list(dict.fromkeys((*wanted, *_HOST_KEYS)))
-
-
-def _distrust(attempt: Attempt, reason: str) -> NoConnection:
-    """Unknown and changed keys are one error in asyncssh; our own pins tell which it is."""
-    host, pins, client = attempt.host, attempt.pins, attempt.client
-    shown = f"{client.presented.algorithm} {client.presented.fingerprint}" if client.presented else ""
-    status = Status.HOST_KEY_CHANGED
-    if "revoked" in reason:
-        known = ", ".join(key.fingerprint for key in pins.revoked)
-        detail = f"host key revoked: it shows a key marked @revoked ({known})"
-    elif pins.keys:
-        known = ", ".join(f"{key.algorithm} {key.fingerprint}" for key in pins.keys)
-        detail = f"host key changed: it shows {shown or 'an unknown certificate'}, pinned is {known}"
-    elif pins.authorities:
-        status = Status.HOST_KEY_UNKNOWN
-        detail = f"host key unknown: {shown or reason}, and no certificate of a pinned authority vouches for it"
-    elif host.fingerprint:
-        detail = f"host key is not the promised one: it shows {shown}, the inventory says {host.fingerprint}"
-    else:
-        status = Status.HOST_KEY_UNKNOWN
-        detail = f"host key unknown: {shown}"
-    return NoConnection(host.name, status, detail, parked=True)
