@@ -74,6 +74,12 @@ class DemoFleet:
         """Three commands to try first."""
         return "/agents", "/broadcast uname -sr", "/op_port web1"
 
+    @property
+    def script(self) -> tuple[str | None, ...]:
+        """The same as lines of `Terminal.script`, with a yes to the question of the second."""
+        agents, broadcast, ports = self.commands
+        return agents, broadcast, None, ports
+
 
 @contextmanager
 def demo_fleet() -> Iterator[DemoFleet]:

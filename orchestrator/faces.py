@@ -80,7 +80,7 @@ class Faces:
         )
         await self._telegram.run(stop)
 
-    async def converse(self, actor: Actor, *, script: Sequence[str] = ()) -> int:
+    async def converse(self, actor: Actor, *, script: Sequence[str | None] = ()) -> int:
         """Serve `actor` on this terminal until the input ends; with a `script`, those lines instead of the input's."""
         terminal = Terminal(
             router=self.router,

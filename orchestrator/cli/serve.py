@@ -48,7 +48,7 @@ def demo() -> int:
         print(_introduction(fleet, alone))
 
         async def work(app: App, stop: asyncio.Event) -> int:
-            script = fleet.commands if alone else ()
+            script = fleet.script if alone else ()
             return await _converse(app, stop, script, telegram=app.settings.bot_token is not None)
 
         return run_with_app(Home(fleet.home), work)
@@ -64,7 +64,7 @@ def _introduction(fleet: DemoFleet, alone: bool) -> str:
     )
 
 
-async def _converse(app: App, stop: asyncio.Event, script: Sequence[str] = (), *, telegram: bool = False) -> int:
+async def _converse(app: App, stop: asyncio.Event, script: Sequence[str | None] = (), *, telegram: bool = False) -> int:
     """Chat on the terminal until its end or `stop`; with `telegram`, serve that meanwhile."""
     from orchestrator.control import Face
     from orchestrator.faces import Faces

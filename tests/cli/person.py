@@ -7,6 +7,7 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,9 @@ class Person:
 
     def __init__(self, home: Path, *argv: str, **extra: str) -> None:
         self._ours, theirs = pty.openpty()
-        environ = {**environment(home), "TERM": "xterm", **extra}
+        termios.tcsetwinsize(theirs, (40, 100))
+        # Nobody here answers where the cursor is (ECMA-48, CPR).
+        environ = {**environment(home), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **extra}
         command = [sys.executable, "-m", "orchestrator", *argv]
         self.process = subprocess.Popen(
             command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True

@@ -54,6 +54,11 @@ class TerminalChat:
             await self._show(message_id, message)
         await self._screen.settle()
 
+    @property
+    def newest_button(self) -> int | None:
+        """The number of the first button that was put up last."""
+        return next((rows[0][0][0] for _, rows in reversed(self._messages.values()) if rows), None)
+
     def button(self, number: int) -> tuple[str, int] | None:
         """The button id of a number, and the message it stands under."""
         return self._taps.get(number)

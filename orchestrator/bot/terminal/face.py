@@ -58,8 +58,8 @@ class Terminal:
             return await self.converse()
         return await self._transcribe(_lines(stdin), stdout)
 
-    async def script(self, commands: Sequence[str], stdout: TextIO | None = None) -> int:
-        """Serve the given lines (commands, or numbers of buttons) one after the other, and print the exchange."""
+    async def script(self, commands: Sequence[str | None], stdout: TextIO | None = None) -> int:
+        """Serve the given lines one after the other and print the exchange; None taps the first button put up last."""
         return await self._transcribe(_each(commands), stdout or sys.stdout)
 
     async def converse(self, input_: Input | None = None, output: Output | None = None) -> int:
@@ -94,11 +94,12 @@ class Terminal:
             self.runs.stop_all(self.actor.id)
             await _finish(tasks)
 
-    async def _transcribe(self, source: AsyncGenerator[str], stdout: TextIO) -> int:
+    async def _transcribe(self, source: AsyncGenerator[str | None], stdout: TextIO) -> int:
         screen = Transcript(stdout)
         chat = self._chat(screen)
         async with aclosing(source) as lines:
-            async for line in lines:
+            async for typed in lines:
+                line = str(chat.newest_button) if typed is None else typed
                 screen.write(f"{PROMPT}{line}")
                 await self._serve(line, chat)
         return 0
@@ -148,7 +149,7 @@ class Terminal:
         await self.router.handle(Request(request.actor, chat, request.language, name, rest))
 
 
-async def _lines(stdin: TextIO) -> AsyncGenerator[str]:
+async def _lines(stdin: TextIO) -> AsyncGenerator[str | None]:
     if not _is_pipe(stdin):
         while line := await asyncio.to_thread(stdin.readline):
             yield line.rstrip("\n")
@@ -172,7 +173,7 @@ def _is_pipe(stream: TextIO) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-async def _each(lines: Sequence[str]) -> AsyncGenerator[str]:
+async def _each(lines: Sequence[str | None]) -> AsyncGenerator[str | None]:
     for line in lines:
         yield line
 

@@ -1,0 +1,64 @@
+"""The demo, as a stranger runs it: it shows three commands, serves them on real hosts, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.cli.command import environment
+from tests.cli.person import Person
+from tests.telegram.emulator import ANN, Telegram
+
+
+def leftovers() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("orchestrator-demo-*"))
+
+
+def test_without_a_terminal_it_runs_its_commands_itself(tmp_path: Path) -> None:
+    before = leftovers()
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "demo"],
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    first, _, exchange = done.stdout.partition("\n\n")
+    for command in ("/agents", "/broadcast uname -sr", "/op_port web1"):
+        assert command in first
+        assert f"› {command}" in exchange
+    assert "4 hosts" in exchange
+    assert "3 of 3 ok" in exchange
+    assert "Linux" in exchange
+    assert "listening" in exchange
+    assert done.stderr == ""
+    assert leftovers() == before
+
+
+def test_on_a_terminal_a_person_chats_and_closes_a_port(tmp_path: Path) -> None:
+    before = leftovers()
+    with Person(tmp_path, "demo") as person:
+        port = person.sees("›").partition("listens on ")[2].partition(":")[0]
+        person.types("/agents")
+        person.sees("db1")
+        person.types(f"/op_stop web1 {port}")
+        person.types(re.findall(r"\[(\d+)\] *$", person.sees("Close it"))[-1])
+        person.sees("is free")
+        person.presses(b"\x04")
+        assert person.leaves() == 0
+    assert leftovers() == before
+
+
+async def test_with_a_token_it_serves_telegram_too(tmp_path: Path) -> None:
+    async with Telegram() as tg:
+        with Person(tmp_path, "demo", BOT_TOKEN=tg.token, ALLOWED_USERS=str(ANN.id), TELEGRAM_API_URL=tg.url) as person:
+            await tg.say(ANN, "/op_exec web1 echo from the phone")
+            await tg.expect(lambda message: "from the phone" in message.text and "✔" in message.text, within=40)
+            person.presses(b"\x04")
+            assert person.leaves() == 0
