@@ -7,14 +7,17 @@ No audit, no action: when the intent cannot be written, nothing is done.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from orchestrator.control.actions import Action, Actor, Face, Risk
-from orchestrator.errors import Refused
+from orchestrator.errors import Refused, StoreError
 from orchestrator.store import AuditLog, Entry
+
+log = logging.getLogger(__name__)
 
 CONFIRM_WITHIN_S = 120.0
 WAIVER_S = 600.0
@@ -58,6 +61,7 @@ class Door:
 
         Raises `NotConfirmed` before anything happens, and `StoreError` when the intent cannot be written. A block that
         leaves without `record` is audited as unknown; one that raises, by its error; one cancelled, as cancelled.
+        When the result cannot be written, that is logged, and the intent alone remains, which means unknown.
         """
         if not confirmed and self._must_confirm(actor, action):
             raise NotConfirmed(action, waivable=action.risk is not Risk.DESTRUCTIVE)
@@ -73,7 +77,16 @@ class Door:
             passage.record({**passage.outcome, "status": "error", "error": str(error)})
             raise
         finally:
-            await asyncio.shield(self._audit.result(intent, entry, passage.outcome))
+            await asyncio.shield(self._result(intent, entry, passage.outcome))
+
+    async def _result(self, intent: int, entry: Entry, outcome: Mapping[str, Any]) -> None:
+        # Never raised: what was done is done, and the asker must hear of it all the same.
+        try:
+            await self._audit.result(intent, entry, outcome)
+        except StoreError as error:
+            log.error(
+                "the audit has no outcome of no. %d (%s), so it counts as unknown: %s", intent, entry.action, error
+            )
 
     def _must_confirm(self, actor: Actor, action: Action) -> bool:
         if action.risk is Risk.DESTRUCTIVE:

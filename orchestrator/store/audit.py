@@ -87,7 +87,8 @@ class AuditLog:
             entry.actor,
             entry.face,
             entry.action,
-            entry.summary,
+            # A command line may hold bytes that are no text; SQLite takes text only.
+            entry.summary.encode("utf-8", "backslashreplace").decode(),
             json.dumps(list(entry.hosts), ensure_ascii=False),
             json.dumps(dict(outcome), ensure_ascii=False, sort_keys=True),
         )

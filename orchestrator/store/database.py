@@ -108,8 +108,8 @@ class Database:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         if path.stat().st_mode & 0o077:
             raise StoreError("others can read it", where=str(path), remedy=f"Run: chmod 600 {path}")
@@ -174,7 +174,7 @@ def _transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connect
 def _explain(error: sqlite3.Error, path: Path) -> StoreError:
     code = getattr(error, "sqlite_errorname", "")
     if code.startswith("SQLITE_FULL") or "disk I/O" in str(error):
-        remedy = "Free some space on its disk; nothing was done in the meantime"
+        remedy = "Free some space on its disk"
     elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         remedy = "Another process holds it; see who with: fuser " + str(path)
     elif code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):

@@ -80,8 +80,8 @@ async def test_what_must_be_confirmed(audit: AuditLog) -> None:
                 pytest.fail("let through")
         assert caught.value.waivable is waivable
     assert await audit.latest(10) == []
-    for actor, action in ((LOCAL, MANY), (ASKER, ListPorts(HostSet(WEB)))):
-        async with door.open(actor, action) as passage:
+    for actor, harmless in ((LOCAL, MANY), (ASKER, ListPorts(HostSet(WEB)))):
+        async with door.open(actor, harmless) as passage:
             passage.record({"status": "ok"})
     async with door.open(ASKER, CLOSE, confirmed=True) as passage:
         passage.record({"status": "ok"})
@@ -110,3 +110,30 @@ async def test_no_audit_no_action(tmp_path: Path) -> None:
         async with Door(AuditLog(database)).open(ASKER, ONE):
             pytest.fail("let through")
     await database.close()
+
+
+async def test_a_result_that_cannot_be_written_hides_no_outcome(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = await Database.open(tmp_path / "orchestrator.db")
+    await database.write(
+        lambda tx: tx.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.kind = 'result'"
+            " BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    )
+    audit = AuditLog(database)
+    async with Door(audit).open(ASKER, ONE) as passage:
+        passage.record({"status": "ok"})
+    assert "counts as unknown" in caplog.text
+    with pytest.raises(ValueError, match="boom"):
+        async with Door(audit).open(ASKER, ONE):
+            raise ValueError("boom")
+    assert [row.kind for row in await audit.unfinished()] == ["intent", "intent"]
+    await database.close()
+
+
+async def test_a_command_that_is_no_text_is_audited_all_the_same(audit: AuditLog) -> None:
+    async with Door(audit).open(LOCAL, Exec(HostSet(WEB[:1]), "echo \udcff")) as passage:
+        passage.record({"status": "ok"})
+    assert (await audit.latest(1))[0].summary == r"Run on web1: echo \udcff"

@@ -196,3 +196,9 @@ class TestAudit:
         await audit.result(intent, ENTRY, {"status": "ok"})
         with pytest.raises(StoreError, match="UNIQUE"):
             await audit.result(intent, ENTRY, {"status": "failed"})
+
+
+async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot open the database"):
+        await Database.open(tmp_path / "state" / "orchestrator.db")
