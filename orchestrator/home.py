@@ -20,10 +20,16 @@ class Home:
     def find(cls, option: Path | None, environ: Mapping[str, str] = os.environ) -> Home:
         """`--home`, else ``ORCHESTRATOR_HOME``, else the current folder. Raises `SettingsError` if it is no folder."""
         path = option or Path(environ.get("ORCHESTRATOR_HOME") or ".")
-        if not path.is_dir():
+        try:
+            whole = path.resolve()
+            problem = "" if whole.is_dir() else "is not a folder"
+        except OSError as error:
+            problem = f"cannot be used: {error.strerror}"
+        if problem:
             where = "--home" if option else "ORCHESTRATOR_HOME"
-            raise SettingsError(f"{path} is not a folder", where=where, remedy="Name the folder that holds inventory/")
-        return cls(path.resolve())
+            shown = f"{path}"[:200]
+            raise SettingsError(f"{shown} {problem}", where=where, remedy="Name the folder that holds inventory/")
+        return cls(whole)
 
     @property
     def inventory(self) -> Path:

@@ -72,7 +72,7 @@ class Settings(BaseModel):
         """Read ``.env`` of `home` and `environ`; raises `SettingsError` for the first thing that is wrong."""
         dotenv = home.path / ".env"
         refuse_if_others_can_read(dotenv)
-        given = {**dotenv_values(dotenv, interpolate=False), **environ}
+        given = {**_dotenv(dotenv), **environ}
         try:
             settings = cls.model_validate(
                 {name: given[name.upper()] for name in cls.model_fields if given.get(name.upper())}
@@ -117,7 +117,8 @@ class Settings(BaseModel):
     @classmethod
     def _url(cls, value: str) -> str:
         url = urlsplit(value.strip())
-        if url.scheme not in ("http", "https") or not url.hostname:
+        # Reading the port checks it, too: it raises ValueError.
+        if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
             raise ValueError("is not an http:// or https:// address")
         return value.strip().rstrip("/")
 
@@ -142,13 +143,26 @@ class Settings(BaseModel):
 
     @field_validator("tz", mode="before")
     @classmethod
-    def _zone(cls, value: str) -> str:
-        name = value.strip().lstrip(":")
+    def _zone(cls, value: str) -> str | None:
+        # As tzset(3) takes them: a colon before a name or a path is common in the environment of a whole system.
+        name = value.strip().removeprefix(":").removeprefix("/usr/share/zoneinfo/")
+        if name == "/etc/localtime":
+            return None
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("is not a time zone of the tz database") from None
         return name
+
+
+def _dotenv(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(
+            f"cannot be read: {reason}", where=str(path), remedy="Make it a text file of yours"
+        ) from None
 
 
 def _parts(value: str) -> list[str]:

@@ -59,6 +59,7 @@ def test_chats_with_topics(home: Home) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
+        ("TELEGRAM_API_URL", "http://127.0.0.1:99999", "Port out of range"),
         ("BOT_TOKEN", "hunter2-my-secret", "does not look like a bot token"),
         ("ALLOWED_USERS", "me,you", "is not a numeric user id"),
         ("ALLOWED_USERS", "-100", "a negative number is a group"),
@@ -140,3 +141,23 @@ def test_where_home_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Home.find(Path("fleet"), {"ORCHESTRATOR_HOME": "/nowhere"}).path == tmp_path / "fleet"
     with pytest.raises(SettingsError, match="ORCHESTRATOR_HOME: /nowhere is not a folder"):
         Home.find(None, {"ORCHESTRATOR_HOME": "/nowhere"})
+
+
+def test_an_env_file_that_is_no_text(home: Home) -> None:
+    write_env(home, "")
+    (home.path / ".env").write_bytes(b"LISTEN=\xff\n")
+    with pytest.raises(SettingsError, match=r"\.env: cannot be read: it is not UTF-8"):
+        Settings.load(home, {})
+
+
+@pytest.mark.parametrize(
+    ("value", "zone"),
+    [(":/etc/localtime", "None"), (":Asia/Taipei", "Asia/Taipei"), ("/usr/share/zoneinfo/Asia/Taipei", "Asia/Taipei")],
+)
+def test_a_time_zone_as_systems_spell_it(home: Home, value: str, zone: str) -> None:
+    assert str(Settings.load(home, {"TZ": value}).zone) == zone
+
+
+def test_a_home_that_cannot_be_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="File name too long"):
+        Home.find(tmp_path / ("x" * 300), {})
