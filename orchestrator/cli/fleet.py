@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.session import confirm, home_of, local_actor, run_with_app
+from orchestrator.cli.session import Interrupted, confirm, home_of, local_actor, run_with_app
 
 if TYPE_CHECKING:
     from orchestrator.app import App
@@ -57,7 +57,7 @@ def exec_(
     ],
     timeout: Annotated[float, typer.Option(min=0.1, max=86400, help="Seconds it may take on a host.")] = 60.0,
     serial: Annotated[int | None, typer.Option(min=1, help="How many hosts at a time, for a rolling run.")] = None,
-    max_fail: Annotated[int | None, typer.Option(min=0, help="Begin no more once more than this many have failed.")] = None,
+    max_fail: Annotated[int | None, typer.Option(min=0, help="Begin no more when more than this many failed.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Run a command on all hosts of a pattern at once; identical outputs are shown once."""
@@ -74,13 +74,15 @@ def exec_(
         results = []
         async with app.door.open(local_actor(Face.CLI), action) as passage:
             stream = app.fleet.exec(chosen, line, timeout=timeout, serial=serial, max_fail=max_fail, stop=stop)
-            with Progress(chosen, line) as progress:
-                async with aclosing(stream) as answers:
-                    async for result in answers:
-                        progress.answered(result.host)
-                        results.append(result)
-            report = Report.of(results)
-            passage.record(evidence.of_report(report))
+            try:
+                with Progress(chosen, line) as progress:
+                    async with aclosing(stream) as answers:
+                        async for result in answers:
+                            progress.answered(result.host)
+                            results.append(result)
+            finally:  # also of a run that was abandoned
+                report = Report.of(results)
+                passage.record(evidence.of_report(report))
         print_json(report.to_json()) if as_json else print_report(report)
         return report.exit_status
 
@@ -121,7 +123,7 @@ def close(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> int:
     """Free a port: show what holds it, ask, end exactly that, and look again."""
-    from orchestrator.cli.output import note, print_closing, print_targets
+    from orchestrator.cli.output import note, print_closing, print_targets, reason
     from orchestrator.control import ClosePort, Face, ListPorts, evidence
     from orchestrator.errors import Refused
     from orchestrator.fleet import Inspection, closable, exit_status, parse_port
@@ -141,7 +143,7 @@ def close(
         chosen = app.inventory.host(host)
         inspection = await inspect(app)
         if inspection.status is not Status.OK:
-            note(f"{chosen.name}: {inspection.status.replace('_', ' ')}: {inspection.detail}")
+            note(f"{chosen.name}: {inspection.status.replace('_', ' ')}: {reason(inspection.detail)}")
             return exit_status([inspection.status])
         targets = closable(inspection)
         if not targets:
@@ -151,6 +153,8 @@ def close(
         action = ClosePort(chosen, number, targets[0].protocol)
         if not yes and not await confirm(f"{action.summary}?", stop):
             raise Refused("not confirmed, nothing was done", where=chosen.name, remedy="Answer y, or give --yes")
+        if stop.is_set():
+            raise Interrupted("nothing was done", where=chosen.name)
         async with app.door.open(local_actor(Face.CLI), action, confirmed=True) as passage:
             outcome = await app.fleet.close(chosen, targets)
             passage.record(evidence.of_closing(outcome))

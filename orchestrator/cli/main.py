@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -33,8 +34,10 @@ def main() -> NoReturn:
 
     0 all well, 1 failed on a host, 2 usage, 3 refused, 4 a host not reached or lost, 130 interrupted.
     """
+    _have_streams()
     try:
         status = cli(standalone_mode=False)
+        sys.stdout.flush()
     except OrchestratorError as error:
         _say(str(error))
         sys.exit(error.exit_status)
@@ -44,12 +47,30 @@ def main() -> NoReturn:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); say nothing more, also not while the interpreter shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(1)
+    except OSError as error:
+        # Most likely our output, into a full disk.
+        _discard_output()
+        _say(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
+        sys.exit(2)
     except typer.TyperException as error:
         _say(_usage(error))
         sys.exit(2)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _have_streams() -> None:
+    """Make the standard streams safe to use: closed ones (``<&-``) lead nowhere, and no letter is beyond them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: typer.TyperException) -> str:

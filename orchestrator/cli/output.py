@@ -18,6 +18,7 @@ from orchestrator.fleet import (
     Report,
     Target,
     clean,
+    clean_line,
 )
 from orchestrator.inventory import fold
 from orchestrator.ssh import Result, Status
@@ -30,9 +31,19 @@ def note(line: str) -> None:
     print(line, file=sys.stderr)
 
 
+def reason(detail: str) -> str:
+    """Why something did not work, in words that may be a host's: safe, and on one line."""
+    return clean_line(detail, 1000)
+
+
 def print_json(document: Any) -> None:
-    """One JSON document, and nothing else, on standard output."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    """One JSON document, and nothing else, on standard output.
+
+    In plain ASCII where that must be: a terminal may take U+009B for the start of an escape sequence, and text from a
+    host may not fit into another encoding.
+    """
+    as_text = sys.stdout.encoding.lower() == "utf-8" and not sys.stdout.isatty()
+    json.dump(document, sys.stdout, ensure_ascii=not as_text, indent=2)
     sys.stdout.write("\n")
 
 
@@ -72,7 +83,7 @@ def print_ports(answers: Sequence[PortsAnswer]) -> None:
     sys.stdout.flush()
     for answer in answers:
         if answer.status is not Status.OK:
-            note(f"{answer.host}: {answer.status.replace('_', ' ')}: {clean(answer.detail)}")
+            note(f"{answer.host}: {answer.status.replace('_', ' ')}: {reason(answer.detail)}")
         if answer.more:
             note(f"{answer.host}: {answer.more} more sockets are left out")
     hidden = [answer.host for answer in answers if answer.hidden]
@@ -97,7 +108,7 @@ def print_targets(inspection: Inspection, targets: Sequence[Target]) -> None:
 def print_closing(outcome: CloseOutcome, action: ClosePort) -> None:
     """What came of closing a port."""
     what = f"{action.host.name}: {action.protocol} {action.port}"
-    detail = f": {clean(outcome.detail)}" if outcome.detail else ""
+    detail = f": {reason(outcome.detail)}" if outcome.detail else ""
     if outcome.state is CloseState.CLOSED:
         note(f"{what} is free ({outcome.duration:.1f} s){detail}")
     else:
@@ -113,7 +124,7 @@ def _port_row(port: Port) -> tuple[str, ...]:
 
 
 def _problem(result: Result) -> str:
-    detail = clean(result.detail)
+    detail = reason(result.detail)
     if result.status is Status.OK:
         return detail
     if result.status is Status.FAILED:

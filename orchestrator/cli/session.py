@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import logging
 import os
+import pwd
+import select
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+import termios
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import typer
 
+from orchestrator.errors import Refused
 from orchestrator.home import Home
 
 if TYPE_CHECKING:
     from orchestrator.app import App
     from orchestrator.control import Actor, Face
 
+log = logging.getLogger(__name__)
+
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 T = TypeVar("T")
+
+
+class Interrupted(Refused):
+    """Somebody pressed Ctrl-C before anything was done."""
+
+    exit_status: ClassVar[int] = INTERRUPTED
 
 
 def run_with_app(
@@ -30,20 +43,24 @@ def run_with_app(
 ) -> int:
     """Open everything for `home`, run `work`, close; returns the exit status.
 
-    The event given to `work` is set by the first Ctrl-C or SIGTERM: `work` then stops what it does on the hosts and
-    returns, and the status is 130, or that of `work` when it runs `until_stopped`. A second one abandons it.
+    The event given to `work` is set by the first Ctrl-C, SIGTERM or SIGHUP: `work` then stops what it does on the
+    hosts and returns, and the status is 130, or that of `work` when it runs `until_stopped`. A second one abandons it.
     """
     from orchestrator.app import App
 
     async def body() -> int:
         stop = asyncio.Event()
-        async with App.open(home, ask_passphrase=ask_passphrase) as app:
-            with_signals(stop)
+        with_signals(stop)
+        async with App.open(home, ask_passphrase=partial(ask_passphrase, stop)) as app:
             status = await work(app, stop)
         return INTERRUPTED if stop.is_set() and not until_stopped else status
 
     logging.basicConfig(level=logging.WARNING, format="orchestrator: %(message)s")
-    return asyncio.run(body())
+    try:
+        return asyncio.run(body())
+    except asyncio.CancelledError:
+        log.error("interrupted again: what ran on the hosts may still be running")
+        return INTERRUPTED
 
 
 def home_of(context: typer.Context) -> Home:
@@ -53,7 +70,10 @@ def home_of(context: typer.Context) -> Home:
 
 
 def with_signals(stop: asyncio.Event) -> None:
-    """Let SIGINT and SIGTERM set `stop`, and the second of them cancel the current task."""
+    """Let SIGINT, SIGTERM and SIGHUP set `stop`, and the second of them cancel the current task.
+
+    One that is ignored stays so: that is how nohup(1) and a shell's background jobs ask for it.
+    """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
@@ -62,28 +82,59 @@ def with_signals(stop: asyncio.Event) -> None:
             task.cancel()
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, caught)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, caught)
 
 
 def local_actor(face: Face) -> Actor:
-    """Whoever runs this process."""
+    """Whoever runs this process, as the system knows it; root is asked who it is behind sudo(8).
+
+    The rest of the environment is not: anybody may set LOGNAME to somebody else's name.
+    """
     from orchestrator.control import Actor
 
-    name = os.environ.get("SUDO_USER") or getpass.getuser()
+    user = os.getuid()
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:  # usual in a container
+        name = str(user)
+    if user == 0:
+        name = os.environ.get("SUDO_USER") or name
     return Actor(f"local:{name}", name, face)
 
 
-def ask_passphrase(path: Path) -> str | None:
-    """Ask for the passphrase of a key on the terminal; None without one."""
+def ask_passphrase(stop: asyncio.Event, path: Path) -> str | None:
+    """Ask for the passphrase of a key on the terminal; None without one, or once `stop` is set. Runs in a thread."""
     if not sys.stdin.isatty():
         return None
-    return getpass.getpass(f"Passphrase for {path}: ")
+    with _unseen(sys.stdin.fileno()):
+        print(f"Passphrase for {path}: ", end="", file=sys.stderr, flush=True)
+        # Not getpass(3): a thread that waits for a line could not be left behind on Ctrl-C.
+        while not stop.is_set():
+            if select.select([sys.stdin], [], [], 0.1)[0]:
+                return sys.stdin.readline().rstrip("\n") or None
+    return None
+
+
+@contextmanager
+def _unseen(terminal: int) -> Iterator[None]:
+    """What is typed while the block lasts is not shown."""
+    before = termios.tcgetattr(terminal)
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        print(file=sys.stderr, flush=True)
 
 
 async def confirm(question: str, stop: asyncio.Event) -> bool:
-    """Ask for a yes on the terminal; anything else, no terminal, or Ctrl-C is a no."""
-    if not sys.stdin.isatty() or stop.is_set():
+    """Ask for a yes on the terminal; anything else, or no terminal, is a no. Raises `Interrupted` on Ctrl-C."""
+    if stop.is_set():
+        raise Interrupted("nothing was done")
+    if not sys.stdin.isatty():
         return False
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
@@ -93,7 +144,9 @@ async def confirm(question: str, stop: asyncio.Event) -> bool:
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        return not stop.is_set() and sys.stdin.readline().strip().lower() in ("y", "yes")
+        if stop.is_set():
+            raise Interrupted("nothing was done")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
     finally:
         loop.remove_reader(sys.stdin)
         for wait in waits:
