@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from orchestrator.cli.session import home_of, local_actor, run_with_app
+from orchestrator.cli.session import home_of, interrupt_on_signals, local_actor, run_with_app
 
 if TYPE_CHECKING:
     from orchestrator.app import App
@@ -43,6 +43,7 @@ def demo() -> int:
     from orchestrator.demo import demo_fleet
     from orchestrator.home import Home
 
+    interrupt_on_signals()  # else its hosts would outlive a terminal that is closed while they start
     with demo_fleet() as fleet:
         alone = not (sys.stdin.isatty() and sys.stdout.isatty())
         print(_introduction(fleet, alone))

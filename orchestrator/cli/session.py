@@ -87,6 +87,13 @@ def with_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, caught)
 
 
+def interrupt_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end what runs now as Ctrl-C does, so that it cleans up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
 def local_actor(face: Face) -> Actor:
     """Whoever runs this process, as the system knows it; root is asked who it is behind sudo(8).
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
-import tempfile
+import time
 from pathlib import Path
+
+import pytest
 
 from tests.cli.command import environment
 from tests.cli.person import Person
 from tests.telegram.emulator import ANN, Telegram
 
 
-def leftovers() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("orchestrator-demo-*"))
-
-
 def test_without_a_terminal_it_runs_its_commands_itself(tmp_path: Path) -> None:
-    before = leftovers()
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator", "demo"],
-        env=environment(tmp_path),
+        env={**environment(tmp_path), "TMPDIR": str(tmp_path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -38,21 +36,21 @@ def test_without_a_terminal_it_runs_its_commands_itself(tmp_path: Path) -> None:
     assert "Linux" in exchange
     assert "listening" in exchange
     assert done.stderr == ""
-    assert leftovers() == before
+    assert not list(tmp_path.iterdir())
 
 
 def test_on_a_terminal_a_person_chats_and_closes_a_port(tmp_path: Path) -> None:
-    before = leftovers()
-    with Person(tmp_path, "demo") as person:
+    with Person(tmp_path, "demo", TMPDIR=str(tmp_path)) as person:
         port = person.sees("›").partition("listens on ")[2].partition(":")[0]
         person.types("/agents")
         person.sees("db1")
         person.types(f"/op_stop web1 {port}")
         person.types(re.findall(r"\[(\d+)\] *$", person.sees("Close it"))[-1])
         person.sees("is free")
+        person.sees("›")
         person.presses(b"\x04")
         assert person.leaves() == 0
-    assert leftovers() == before
+    assert not list(tmp_path.iterdir())
 
 
 async def test_with_a_token_it_serves_telegram_too(tmp_path: Path) -> None:
@@ -62,3 +60,24 @@ async def test_with_a_token_it_serves_telegram_too(tmp_path: Path) -> None:
             await tg.expect(lambda message: "from the phone" in message.text and "✔" in message.text, within=40)
             person.presses(b"\x04")
             assert person.leaves() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_ended_while_its_hosts_start_it_leaves_nothing(tmp_path: Path, number: int) -> None:
+    with Person(tmp_path, "demo", TMPDIR=str(tmp_path)) as person:
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.glob("orchestrator-demo-*/hosts/web1/log")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        person.process.send_signal(number)
+        assert person.leaves() == 130
+    assert not list(tmp_path.iterdir())
+    assert subprocess.run(["pgrep", "-f", str(tmp_path)], stdout=subprocess.DEVNULL, check=False).returncode == 1
+
+
+def test_a_terminal_that_is_closed_ends_it(tmp_path: Path) -> None:
+    with Person(tmp_path, "demo", TMPDIR=str(tmp_path)) as person:
+        person.sees("listens on")
+        person.process.send_signal(signal.SIGHUP)
+        assert person.leaves() == 130
+    assert not list(tmp_path.iterdir())
