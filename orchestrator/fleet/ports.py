@@ -18,7 +18,7 @@ Protocol = Literal["tcp", "udp"]
 MAX_SOCKETS = 4096
 MAX_PID = 1 << 22
 MAX_INODE = MAX_TICKS = 10**18 - 1
-_LATEST = 253_402_300_799  # 9999-12-31, the last second a datetime can hold
+_LATEST = 253_402_214_399  # 9999-12-30, the last day that a datetime can hold in every time zone
 _TABLES: Mapping[str, Protocol] = {"tcp": "tcp", "tcp6": "tcp", "udp": "udp", "udp6": "udp"}
 
 

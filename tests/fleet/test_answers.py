@@ -142,6 +142,7 @@ HOSTILE = {
     "underscored number": HEAD + "owner\t1_0\t1\nend\n",
     "pid beyond the largest": HEAD + "owner\t1\t99999999\nend\n",
     "start in year 300000": HEAD + process_line(1, "9999999999999") + "\nend\n",
+    "start on a day that is beyond the calendar in Asia": HEAD + process_line(1, "253402300799") + "\nend\n",
     "short address": HEAD + "socket\ttcp\t7F:0050\t1\troot\nend\n",
     "address with spaces": HEAD + "socket\ttcp\t01 00 7F:0050\t1\troot\nend\n",
     "no such table": HEAD + "socket\tsctp\t0100007F:0050\t1\troot\nend\n",
