@@ -22,6 +22,10 @@ PHRASES: tuple[str, ...] = (
     N_("no answer"),
     N_("no answer within {n} s ({stage})"),
     N_("no answer within {n} s"),
+    N_("looking up the name"),
+    N_("connecting"),
+    N_("waiting for the SSH greeting"),
+    N_("during the SSH handshake"),
     N_("name does not resolve"),
     N_("the name server does not answer"),
     N_("jump host {name}: {why}"),
@@ -75,6 +79,7 @@ PHRASES: tuple[str, ...] = (
     N_("Did you mean {a} or {b}?"),
     N_("Did you mean {name}?"),
     N_("Name a host, a group, or all."),
+    N_("Write them into inventory/hosts.yml."),
     N_("Give a number from 1 to 65535, or 53/udp"),
     # what keeps us from working
     N_("the database refused: {why}"),
@@ -86,7 +91,6 @@ PHRASES: tuple[str, ...] = (
 REMEDIES: Mapping[str, str] = {
     "See all hosts with: orchestrator hosts all.": N_("/agents lists all."),
     "See who is in a pattern with: orchestrator hosts PATTERN.": N_("/agents lists all."),
-    "Add one with: orchestrator inventory add.": N_("Write them into inventory/hosts.yml."),
 }
 
 

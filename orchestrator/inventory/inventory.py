@@ -63,7 +63,7 @@ class Inventory:
         if names:
             return HostSet(self._by_name(name) for name in names)
         if not self.hosts:
-            raise UnknownHost("the inventory has no hosts yet", remedy="Add one with: orchestrator inventory add.")
+            raise UnknownHost("the inventory has no hosts yet", remedy="Write them into inventory/hosts.yml.")
         spelled = pattern if limit is None else f"{pattern} limited to {limit}"
         raise UnknownHost(
             f"{spelled} leaves no host", remedy="See who is in a pattern with: orchestrator hosts PATTERN."
