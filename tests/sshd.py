@@ -16,6 +16,7 @@ from pathlib import Path
 
 from orchestrator.inventory.model import Host
 
+# SHLVL keeps bash from reading the developer's own .bashrc, which takes its time and may say anything.
 _CONFIG = """
 ListenAddress {address}:{port}
 HostKey {folder}/host_key
@@ -26,6 +27,7 @@ StrictModes no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 LogLevel VERBOSE
+SetEnv SHLVL=1
 {extra}
 """
 

@@ -17,7 +17,7 @@ from tests.lab.lab import Lab
 from tests.ssh import inprocess
 from tests.sshd import Fleet, fleet
 
-QUICK = Limits(connect_timeout=2.0, keepalive=1.0, keepalive_count=2, drain=0.5, backoff_first=0.2, backoff_last=1.0)
+QUICK = Limits(connect_timeout=3.0, keepalive=1.0, keepalive_count=2, drain=0.5, backoff_first=0.2, backoff_last=1.0)
 RELEASES = ("bullseye", "bookworm", "trixie")
 TRANSPORTS = ["inprocess", "sshd", "local", *(pytest.param(name, marks=pytest.mark.lab) for name in RELEASES)]
 

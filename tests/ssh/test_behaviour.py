@@ -48,6 +48,13 @@ async def test_any_bytes_pass_both_ways(target: Target, data: bytes) -> None:
     assert (result.status, result.stdout, result.stderr) == (Status.OK, data, data)
 
 
+async def test_any_bytes_in_a_script(target: Target) -> None:
+    """Shells use bytes like 0x01, 0x7f and 0x81 to 0x88 for themselves; Chinese text is full of the latter."""
+    data = bytes(number for number in range(1, 256) if number != ord("'")) + "檔案系統：磁碟已滿".encode()
+    result = await target.pool.run(target.host, Command(f"printf %s '{data.decode('utf-8', 'surrogateescape')}'"))
+    assert (result.status, result.stdout) == (Status.OK, data)
+
+
 async def test_script_of_any_size_with_input_of_any_size(target: Target) -> None:
     script = f"x='{'é' * 150_000}'\nprintf %s \"$x\" | wc -c\nwc -c\n"
     result = await target.pool.run(target.host, Command(script, stdin=b"\0" * 3_000_000))
