@@ -65,8 +65,8 @@ def print_report(report: Report) -> None:
             mark = "✔" if sample.status is Status.OK else "✖"
             exit_code = f" exit {sample.exit_code}" if sample.exit_code else ""
             print(f"── {mark} {group.folded} ({len(group.hosts)}){exit_code}")
-        _write(sample.stdout, sys.stdout)
-        _write(sample.stderr, sys.stderr)
+        _write(sample.stdout, sys.stdout, as_is=alone)
+        _write(sample.stderr, sys.stderr, as_is=alone)
     sys.stdout.flush()
     for group in report.groups:
         if problem := _problem(group.sample):
@@ -144,8 +144,11 @@ def _counts(report: Report) -> str:
     return ", ".join(parts)
 
 
-def _write(output: bytes, stream: TextIO) -> None:
-    """Bytes as they came into a pipe or file; on a terminal without what could take it over."""
+def _write(output: bytes, stream: TextIO, *, as_is: bool) -> None:
+    """Bytes as they came into a pipe or file; on a terminal without what could take it over.
+
+    Unless `as_is`, other hosts' outputs follow, so this one ends with its line.
+    """
     if not output:
         return
     stream.flush()
@@ -153,5 +156,5 @@ def _write(output: bytes, stream: TextIO) -> None:
         text = clean(output.decode("utf-8", "replace"))
         stream.write(text if text.endswith("\n") else text + "\n")
     else:
-        stream.buffer.write(output)
+        stream.buffer.write(output if as_is or output.endswith(b"\n") else output + b"\n")
     stream.flush()

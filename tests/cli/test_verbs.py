@@ -73,6 +73,12 @@ class TestExec:
         ran = orchestrator(fleet.home, "exec", "web1", "--", "echo out; echo err >&2")
         assert (ran.status, ran.out, ran.err) == (0, "out\n", "err\n")
 
+    def test_an_output_without_a_line_end_is_kept_apart_from_the_next(self, fleet: DemoFleet) -> None:
+        lines = orchestrator(fleet.home, "exec", "all", "--", "printf %s $$").out.splitlines()
+        assert [line[:2] for line in lines[::2]] == ["──"] * 3
+        assert all(line.isdecimal() for line in lines[1::2])
+        assert orchestrator(fleet.home, "exec", "web1", "--", "printf a").out == "a"
+
     def test_one_argument_is_a_line_several_are_a_program(self, fleet: DemoFleet) -> None:
         assert orchestrator(fleet.home, "exec", "web1", "--", "echo a; echo b").out == "a\nb\n"
         assert orchestrator(fleet.home, "exec", "web1", "--", "echo", "a; echo b", "$HOME").out == "a; echo b $HOME\n"
