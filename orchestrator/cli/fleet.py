@@ -64,14 +64,14 @@ def exec_(
     from orchestrator.cli.output import print_json, print_report
     from orchestrator.cli.progress import Progress
     from orchestrator.control import Exec, Face, evidence
-    from orchestrator.fleet import Report
+    from orchestrator.fleet import Answers, Report
 
     line = command[0] if len(command) == 1 else shlex.join(command)
 
     async def work(app: App, stop: asyncio.Event) -> int:
         chosen = app.inventory.select(pattern)
         action = Exec(chosen, line, timeout)
-        results = []
+        collected = Answers()
         async with app.door.open(local_actor(Face.CLI), action) as passage:
             stream = app.fleet.exec(chosen, line, timeout=timeout, serial=serial, max_fail=max_fail, stop=stop)
             try:
@@ -79,9 +79,9 @@ def exec_(
                     async with aclosing(stream) as answers:
                         async for result in answers:
                             progress.answered(result.host)
-                            results.append(result)
+                            collected.add(result)
             finally:  # also of a run that was abandoned
-                report = Report.of(results)
+                report = Report.of(collected.results)
                 passage.record(evidence.of_report(report))
         print_json(report.to_json()) if as_json else print_report(report)
         return report.exit_status

@@ -1,5 +1,6 @@
 """What can be done with hosts."""
 
+from orchestrator.fleet.answers import Answers
 from orchestrator.fleet.choose import closable, parse_port
 from orchestrator.fleet.clean import clean, clean_line
 from orchestrator.fleet.close import CloseOutcome, CloseState, Ending, Inspection, Target, Unit
@@ -10,6 +11,7 @@ from orchestrator.fleet.report import Group, Report, exit_status
 from orchestrator.fleet.vitals import Disk, Vitals, VitalsAnswer
 
 __all__ = [
+    "Answers",
     "CloseOutcome",
     "CloseState",
     "Disk",

@@ -8,7 +8,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from orchestrator.bot.commands.answers import Answers
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import N_, Catalogues, Locale
 from orchestrator.bot.live import Live, last_words, show
@@ -19,7 +18,7 @@ from orchestrator.bot.render.markup import code
 from orchestrator.bot.runs import Run, Runs
 from orchestrator.control import CONFIRM_WITHIN_S, Door, Exec, NotConfirmed, Passage, evidence
 from orchestrator.errors import UnknownHost, UsageError
-from orchestrator.fleet import Fleet, Report
+from orchestrator.fleet import Answers, Fleet, Report
 from orchestrator.inventory import HostSet, Inventory, fold
 
 EXEC_USAGE = N_("<agent> <cmd>")

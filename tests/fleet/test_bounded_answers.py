@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.bot.commands.answers import TRIMMED, Answers
+from orchestrator.fleet.answers import TRIMMED, Answers
 from orchestrator.ssh.result import Result, Status
 
 
