@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.app import App
-from orchestrator.bot.application import TelegramFace
 from orchestrator.bot.commands import SelfReport, Services, build_router
 from orchestrator.bot.language import Catalogues, Languages
 from orchestrator.bot.redact import Redactor
 from orchestrator.bot.runs import Runs
+from orchestrator.bot.telegram import TelegramFace
 from orchestrator.bot.terminal import Terminal
 from orchestrator.control import Actor
 from orchestrator.errors import SettingsError, StoreError

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from orchestrator.bot.application import TelegramFace
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import Catalogues, Languages
 from orchestrator.bot.message import Button, Document, Message
-from orchestrator.bot.pace import Pace
 from orchestrator.bot.redact import Redactor
 from orchestrator.bot.router import CommandSpec, Router
+from orchestrator.bot.telegram.application import TelegramFace
+from orchestrator.bot.telegram.pace import Pace
 from orchestrator.store import Buttons, Database, Inbox, Preferences
 from tests.telegram.emulator import ANN, MEI, Telegram
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram.error import RetryAfter
 
-from orchestrator.bot.deliver import MOST_WAITING, Deliverer
-from orchestrator.bot.pace import ALL_CHATS, GROUP_CHAT, PRIVATE_CHAT, Allowance, Rate
 from orchestrator.bot.render.markup import units
+from orchestrator.bot.telegram.deliver import MOST_WAITING, Deliverer
+from orchestrator.bot.telegram.pace import ALL_CHATS, GROUP_CHAT, PRIVATE_CHAT, Allowance, Rate
 from tests.telegram.emulator import ANN, MEI, Call, Telegram
 from tests.telegram.face import QUICK, Running, serving
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.bot.gatekeeper import MOST_REMEMBERED, Refusals
+from orchestrator.bot.telegram.gatekeeper import MOST_REMEMBERED, Refusals
 from orchestrator.errors import SettingsError
 from tests.telegram.emulator import ANN, BOT_NAME, EVE, MEI, Telegram, User
 from tests.telegram.face import Running, serving

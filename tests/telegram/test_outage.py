@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.bot.pace import Pace
-from orchestrator.bot.polling import PollingStuck
+from orchestrator.bot.telegram.pace import Pace
+from orchestrator.bot.telegram.polling import PollingStuck
 from orchestrator.errors import SettingsError
 from tests.telegram.emulator import ANN, Telegram
 from tests.telegram.face import QUICK, Running, serving

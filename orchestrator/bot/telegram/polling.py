@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
-from orchestrator.bot.client import Client, brief, seconds_asked
-from orchestrator.bot.pace import Pace
+from orchestrator.bot.telegram.client import Client, brief, seconds_asked
+from orchestrator.bot.telegram.pace import Pace
 from orchestrator.errors import OrchestratorError, SettingsError
 
 log = logging.getLogger(__name__)

@@ -20,14 +20,14 @@ from telegram import (
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated
 
-from orchestrator.bot.client import Client
-from orchestrator.bot.deliver import Deliverer
-from orchestrator.bot.gatekeeper import Sender
 from orchestrator.bot.language import Locale
 from orchestrator.bot.message import TEXT_LIMIT, Button, Document, Message
-from orchestrator.bot.pace import Pace
 from orchestrator.bot.redact import Redactor
 from orchestrator.bot.render.markup import Html, cut_units, length, shown, units
+from orchestrator.bot.telegram.client import Client
+from orchestrator.bot.telegram.deliver import Deliverer
+from orchestrator.bot.telegram.gatekeeper import Sender
+from orchestrator.bot.telegram.pace import Pace
 from orchestrator.errors import StoreError
 from orchestrator.store import ButtonRow, Buttons
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from telegram import CallbackQuery, Chat, Message, Update, User
 
-from orchestrator.bot.pace import Allowance, Rate
+from orchestrator.bot.telegram.pace import Allowance, Rate
 
 # An anonymous group administrator, a channel, and Telegram itself write under these shared ids
 # (Bot API, Message.from and sender_chat): whoever is behind them cannot be told.

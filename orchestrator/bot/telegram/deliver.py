@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from telegram.error import TelegramError
 
-from orchestrator.bot.client import UPLOAD_S, Fate, brief, fate_of, seconds_asked
-from orchestrator.bot.pace import ALL_CHATS, EDITS_OF_A_MESSAGE_S, GROUP_CHAT, PRIVATE_CHAT, Allowance, Pace
+from orchestrator.bot.telegram.client import UPLOAD_S, Fate, brief, fate_of, seconds_asked
+from orchestrator.bot.telegram.pace import ALL_CHATS, EDITS_OF_A_MESSAGE_S, GROUP_CHAT, PRIVATE_CHAT, Allowance, Pace
 
 log = logging.getLogger(__name__)
 

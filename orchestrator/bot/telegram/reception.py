@@ -11,15 +11,15 @@ from typing import Final
 
 from telegram.error import BadRequest, TelegramError
 
-from orchestrator.bot.client import Client, Fate, fate_of
 from orchestrator.bot.conversation import Request
-from orchestrator.bot.gatekeeper import Command, Refusals, Sender, Stranger, Tap, Verdict
 from orchestrator.bot.language import Catalogues, Languages, Locale
 from orchestrator.bot.message import Message
-from orchestrator.bot.pace import Pace
 from orchestrator.bot.render.markup import esc
 from orchestrator.bot.router import Router
-from orchestrator.bot.telegram_chat import TelegramChat
+from orchestrator.bot.telegram.chat import TelegramChat
+from orchestrator.bot.telegram.client import Client, Fate, fate_of
+from orchestrator.bot.telegram.gatekeeper import Command, Refusals, Sender, Stranger, Tap, Verdict
+from orchestrator.bot.telegram.pace import Pace
 from orchestrator.control import Actor, Face
 
 log = logging.getLogger(__name__)

@@ -13,16 +13,16 @@ from pydantic import SecretStr
 from telegram import BotCommand, Update
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
-from orchestrator.bot.client import Client, brief, seconds_asked
-from orchestrator.bot.deliver import Deliverer
-from orchestrator.bot.gatekeeper import Gatekeeper
 from orchestrator.bot.language import Catalogues, Languages
-from orchestrator.bot.pace import Pace
-from orchestrator.bot.polling import Poller, rejected
-from orchestrator.bot.reception import Reception
 from orchestrator.bot.redact import Redactor
 from orchestrator.bot.router import Router
-from orchestrator.bot.telegram_chat import Parts, TelegramChat
+from orchestrator.bot.telegram.chat import Parts, TelegramChat
+from orchestrator.bot.telegram.client import Client, brief, seconds_asked
+from orchestrator.bot.telegram.deliver import Deliverer
+from orchestrator.bot.telegram.gatekeeper import Gatekeeper
+from orchestrator.bot.telegram.pace import Pace
+from orchestrator.bot.telegram.polling import Poller, rejected
+from orchestrator.bot.telegram.reception import Reception
 from orchestrator.errors import SettingsError
 from orchestrator.store import Buttons, Inbox
 

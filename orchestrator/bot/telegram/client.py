@@ -16,7 +16,7 @@ from telegram import Bot
 from telegram.error import BadRequest, Forbidden, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
-from orchestrator.bot.pace import Pace
+from orchestrator.bot.telegram.pace import Pace
 
 # The library's own way to ask for its future types without a warning at every refusal.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
