@@ -110,6 +110,9 @@ class Database:
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.parent.stat().st_mode & 0o022:
+            remedy = f"Run: chmod 700 {path.parent}"
+            raise StoreError("others can put another database there", where=str(path.parent), remedy=remedy)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         if path.stat().st_mode & 0o077:
             raise StoreError("others can read it", where=str(path), remedy=f"Run: chmod 600 {path}")

@@ -202,3 +202,10 @@ async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("in the way")
     with pytest.raises(StoreError, match="cannot open the database"):
         await Database.open(tmp_path / "state" / "orchestrator.db")
+
+
+async def test_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o777)
+    with pytest.raises(StoreError, match="chmod 700"):
+        await Database.open(tmp_path / "state" / "orchestrator.db")
