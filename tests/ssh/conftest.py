@@ -25,9 +25,8 @@ TRANSPORTS = ["inprocess", "sshd", "local", *(pytest.param(name, marks=pytest.ma
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Name the lab as a fixture of the tests whose target lives there, so that its trees are made beforehand."""
     for item in items:
-        names = getattr(item, "fixturenames", [])
-        if "target" in names and item.get_closest_marker("lab"):
-            names.append("lab_releases")
+        if isinstance(item, pytest.Function) and "target" in item.fixturenames and item.get_closest_marker("lab"):
+            item.fixturenames = [*item.fixturenames, "lab_releases"]  # a new list: the old one is shared
 
 
 @dataclass
