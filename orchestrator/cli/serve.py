@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import typer
 
-from orchestrator.cli.session import home_of, interrupt_on_signals, local_actor, run_with_app
+from orchestrator.cli.session import home_of, interrupt_on_signals, local_actor, run_with_app, signals_held
 
 if TYPE_CHECKING:
     from orchestrator.app import App
@@ -22,7 +23,7 @@ def serve(context: typer.Context) -> int:
     async def work(app: App, stop: asyncio.Event) -> int:
         from orchestrator.faces import Faces
 
-        app.pool.keep(app.inventory.hosts)
+        await app.connect_all()
         await Faces(app).serve_telegram(stop)
         return 0
 
@@ -43,9 +44,12 @@ def demo() -> int:
     from orchestrator.demo import demo_fleet
     from orchestrator.home import Home
 
-    interrupt_on_signals()  # else its hosts would outlive a terminal that is closed while they start
-    with demo_fleet() as fleet:
-        alone = not (sys.stdin.isatty() and sys.stdout.isatty())
+    alone = not (sys.stdin.isatty() and sys.stdout.isatty())
+    hosts = ExitStack()
+    interrupt_on_signals()  # else its hosts would outlive a terminal that is closed
+    try:
+        with signals_held():  # interrupted half-way, a host could outlive us unseen
+            fleet = hosts.enter_context(demo_fleet())
         print(_introduction(fleet, alone))
 
         async def work(app: App, stop: asyncio.Event) -> int:
@@ -53,6 +57,9 @@ def demo() -> int:
             return await _converse(app, stop, script, telegram=app.settings.bot_token is not None)
 
         return run_with_app(Home(fleet.home), work)
+    finally:
+        with signals_held():
+            hosts.close()
 
 
 def _introduction(fleet: DemoFleet, alone: bool) -> str:
@@ -70,7 +77,7 @@ async def _converse(app: App, stop: asyncio.Event, script: Sequence[str | None] 
     from orchestrator.control import Face
     from orchestrator.faces import Faces
 
-    app.pool.keep(app.inventory.hosts)
+    await app.connect_all()
     faces, leave = Faces(app), asyncio.Event()
     serving = asyncio.create_task(faces.serve_telegram(leave)) if telegram else None
     talking = asyncio.create_task(faces.converse(local_actor(Face.TERMINAL), script=script))

@@ -271,6 +271,9 @@ class LabHost:
         (etc / "hosts").write_text(hosts)
         (etc / "resolv.conf").unlink(missing_ok=True)
         (etc / "resolv.conf").write_text("# no name server: nothing here may ask one\n")
+        if self.release == "trixie":
+            # Its OpenSSH punishes addresses that only look whether it is there (PerSourcePenalties), as wait_ssh does.
+            (etc / "ssh/sshd_config.d/lab-penalties.conf").write_text("PerSourcePenalties no\n")
         for home in ("root", "home/ops"):
             file = self.root / home / ".ssh/authorized_keys"
             file.write_text(authorized_keys)
