@@ -29,6 +29,7 @@ class App:
     settings: Settings
     inventory: Inventory
     trust: Trust
+    keys: Keys
     pool: Pool
     fleet: Fleet
     database: Database
@@ -56,9 +57,15 @@ class App:
             audit = AuditLog(database)
             async with Pool(trust=trust, keys=keys) as pool:
                 fleet = Fleet(pool.run, own_ports={settings.listen[1]})
-                yield cls(home, settings, inventory, trust, pool, fleet, database, audit, Door(audit))
+                yield cls(home, settings, inventory, trust, keys, pool, fleet, database, audit, Door(audit))
         finally:
             await database.close()
+
+    async def connect_all(self) -> None:
+        """Keep a connection to every host from now on; passphrases are asked for before this returns."""
+        for problem in await self.keys.unlock(self.inventory.hosts):
+            log.warning("%s", problem)
+        self.pool.keep(self.inventory.hosts)
 
 
 def _agent(settings: Settings) -> str | None:

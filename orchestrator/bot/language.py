@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext
 import io
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -17,7 +18,10 @@ from types import MappingProxyType
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from orchestrator.errors import StoreError
 from orchestrator.store import Preferences
+
+log = logging.getLogger(__name__)
 
 PREFERENCE = "language"
 LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh_TW": "繁體中文"})
@@ -100,7 +104,11 @@ class Languages:
 
     async def of(self, actor_id: str, hint: str | None) -> str:
         """The actor's own choice, else the default, else what `hint` (an IETF tag such as ``zh-hant``) suggests."""
-        chosen = await self._preferences.get(actor_id, PREFERENCE)
+        try:
+            chosen = await self._preferences.get(actor_id, PREFERENCE)
+        except StoreError as error:  # the request itself will meet it, and must be able to say so
+            log.warning("cannot look up a language: %s", error)
+            chosen = None
         if chosen is not None and chosen in LANGUAGES:
             return chosen
         if self._default:

@@ -26,10 +26,12 @@ def trust(
     """Fetch a host's key, show its fingerprint, and pin it on yes."""
     from orchestrator.cli.output import note
     from orchestrator.control import Face, TrustKey
-    from orchestrator.errors import Refused
+    from orchestrator.errors import Refused, UsageError
 
     async def work(app: App, stop: asyncio.Event) -> int:
         chosen = app.inventory.host(host)
+        if chosen.local:
+            raise UsageError("it is this machine, reached without SSH: it needs no key", where=chosen.name)
         key = await app.pool.scan(chosen)
         pinned = app.trust.lookup(chosen)
         if key in pinned.keys:

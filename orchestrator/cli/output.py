@@ -24,6 +24,7 @@ from orchestrator.inventory import fold
 from orchestrator.ssh import Result, Status
 
 _KEYS = (Status.HOST_KEY_UNKNOWN, Status.HOST_KEY_CHANGED)
+_MARKS = {Status.OK: "✔", Status.FAILED: "✖"}  # of others only a part of the output came
 
 
 def note(line: str) -> None:
@@ -59,10 +60,10 @@ def print_report(report: Report) -> None:
     alone = len(report.results) == 1
     for group in report.groups:
         sample = group.sample
-        if not sample.status.answered:
+        if not sample.status.answered and not sample.stdout and not sample.stderr:
             continue
         if not alone:
-            mark = "✔" if sample.status is Status.OK else "✖"
+            mark = _MARKS.get(sample.status, "⚠")
             exit_code = f" exit {sample.exit_code}" if sample.exit_code else ""
             print(f"── {mark} {group.folded} ({len(group.hosts)}){exit_code}")
         _write(sample.stdout, sys.stdout, as_is=alone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import aclosing
 from ipaddress import ip_address
@@ -125,7 +126,7 @@ class Fleet:
         return CloseOutcome(host.name, state, detail, duration=result.duration)
 
     def _keep(self, host: Host) -> list[str]:
-        if not self._own_ports or not (host.local or _loopback(host)):
+        if not self._own_ports or not (host.local or _ourselves(host)):
             return []
         return ["--keep-ports", ",".join(map(str, self._own_ports))]
 
@@ -135,14 +136,20 @@ def _check_port(port: int) -> None:
         raise UsageError(f"{port} is not a port", remedy="Give a number from 1 to 65535")
 
 
-def _loopback(host: Host) -> bool:
+def _ourselves(host: Host) -> bool:
     """True if the host is this machine under another name, so that our ports are its ports."""
     if host.jump is not None:
         return False
     try:
-        return ip_address(host.address).is_loopback
+        address = ip_address(host.address)
     except ValueError:
-        return host.address == "localhost"
+        return host.address in ("localhost", socket.gethostname())
+    with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET) as probe:
+        try:
+            probe.bind((str(address), 0))  # the kernel binds to addresses of this machine only, ip(7)
+        except OSError:
+            return False
+    return True
 
 
 def _frame(result: Result, verb: str) -> tuple[Frame | None, Status, str]:

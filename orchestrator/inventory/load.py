@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from yaml.nodes import MappingNode
 from orchestrator.errors import InventoryError
 from orchestrator.inventory.connection import Jump, read_host
 from orchestrator.inventory.files import is_folder, list_folder, read_text
+from orchestrator.inventory.folding import fold
 from orchestrator.inventory.graph import Graph
 from orchestrator.inventory.hostset import HostSet
 from orchestrator.inventory.importers import AGENT_NAMES, SSH_CONFIG, read_agent_names, read_ssh_config
@@ -132,12 +134,12 @@ def _hosts(graph: Graph, precedence: Precedence) -> tuple[dict[str, Host], list[
 
 def _same_address(places: Mapping[str, str], hosts: Mapping[str, Host]) -> list[str]:
     """Warnings of hosts that are one machine under two names, most often a line copied and not changed."""
-    first: dict[tuple[str, int, Host | None], str] = {}
-    warnings = []
+    sharing: defaultdict[tuple[str, int, Host | None], list[str]] = defaultdict(list)
     for name, host in hosts.items():
-        if host.local:
-            continue
-        other = first.setdefault((host.address, host.port, host.jump), name)
-        if other != name:
-            warnings.append(f"{places[name]}: {other} and {name} have the same address {host.address}")
-    return warnings
+        if not host.local:
+            sharing[host.address, host.port, host.jump].append(name)
+    return [
+        f"{places[names[1]]}: {' and '.join(names) if len(names) == 2 else fold(names)} have the same address {address}"
+        for (address, _, _), names in sharing.items()
+        if len(names) > 1
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import asyncssh
@@ -61,13 +61,26 @@ class Keys:
             raise missing
         return keys
 
+    async def unlock(self, hosts: Iterable[Host]) -> Sequence[KeyFileError]:
+        """Load what all `hosts` will need, so that passphrases are asked for now and not later; returns what failed."""
+        problems: dict[str, KeyFileError] = {}
+        for host in {host.key: host for host in hosts if not host.local}.values():
+            try:
+                await self.offered_to(host)
+            except KeyFileError as error:
+                problems[str(error)] = error
+        return tuple(problems.values())
+
     def ask_again(self) -> None:
         """Forget failures, so that the next connection asks for passphrases and reads files anew."""
         self._loaded = {path: entry for path, entry in self._loaded.items() if isinstance(entry[1], asyncssh.SSHKey)}
 
     def _locate(self, name: str) -> Path:
         """A host's `key`: absolute, ``~``, or relative to the keys folder or to the home around it."""
-        path = Path(name).expanduser()
+        try:
+            path = Path(name).expanduser()
+        except RuntimeError as error:
+            raise KeyFileError("whose home is meant cannot be told", where=name, remedy="Name it without ~") from error
         inside = self._folder / path
         return inside if inside.exists() else self._folder.parent / path
 

@@ -54,10 +54,6 @@ class AuditLog:
         """Write that `entry` is about to happen; returns its seq."""
         return await self._add("intent", entry, {}, None)
 
-    async def refused(self, entry: Entry, reason: str) -> int:
-        """Write that `entry` was refused; returns its seq."""
-        return await self._add("refused", entry, {"reason": reason}, None)
-
     async def result(self, intent: int, entry: Entry, outcome: Mapping[str, Any]) -> int:
         """Write what came of an intent; raises `StoreError` on a second result for the same intent."""
         return await self._add("result", entry, outcome, intent)

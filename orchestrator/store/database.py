@@ -46,7 +46,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE audit (
         seq     INTEGER PRIMARY KEY AUTOINCREMENT,
         at      REAL NOT NULL,
-        kind    TEXT NOT NULL CHECK (kind IN ('intent', 'refused', 'result')),
+        kind    TEXT NOT NULL CHECK (kind IN ('intent', 'result')),
         intent  INTEGER REFERENCES audit (seq),
         actor   TEXT NOT NULL,
         face    TEXT NOT NULL,

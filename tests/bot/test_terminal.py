@@ -144,7 +144,10 @@ async def test_a_real_pipe_and_no_thread_that_waits_for_it(terminal: Terminal) -
 
 async def test_a_broken_store_is_said(terminal: Terminal, node: Node) -> None:
     await node.database.write(lambda tx: tx.execute("DROP TABLE preferences"))
-    assert (await script(terminal, "/id"))[1].startswith("⛔ ")
+    await node.database.write(lambda tx: tx.execute("DROP TABLE audit"))
+    said = await script(terminal, "/op_exec web1 true", "/id")
+    assert said[1].startswith("⛔ "), "no audit, no action"
+    assert "local:tester" in said[-1], "what needs no database still answers"
 
 
 # -- at a prompt

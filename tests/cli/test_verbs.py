@@ -313,3 +313,15 @@ class TestErrors:
             "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
         )
         subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_partial_output_of_a_timeout_is_shown_as_such(fleet: DemoFleet) -> None:
+    ran = orchestrator(fleet.home, "exec", "web", "--timeout", "1", "--", "echo so far; sleep 60")
+    assert ran.status == 4
+    assert "── ⚠ web[1-2] (2)\nso far\n" in ran.out
+    assert "2 timeout (web[1-2])" in ran.err
+
+
+def test_this_machine_needs_no_host_key(fleet: DemoFleet) -> None:
+    ran = orchestrator(fleet.home, "keys", "trust", "Server")
+    assert (ran.status, "needs no key" in ran.err) == (2, True)

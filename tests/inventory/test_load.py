@@ -57,6 +57,7 @@ def test_a_single_file_with_its_variables(write: Write) -> None:
             "hosts.yml:4: web2 and web3 have the same address 10.0.0.2",
         ),
         ({"hosts.ini": "a ansible_host=b\nb\n"}, "hosts.ini:2: a and b have the same address b"),
+        ({"hosts.ini": "w[1:9] ansible_host=b\n"}, "hosts.ini:1: w[1-9] have the same address b"),
         (
             {"hosts.yml": "web:\n  host:\n    web1:\n"},
             'hosts.yml:2: unexpected key "host" in group web is skipped: only hosts, children and vars count',

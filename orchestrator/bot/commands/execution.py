@@ -179,6 +179,6 @@ def _choices(action: Exec, locale: Locale, *, waivable: bool) -> tuple[tuple[But
 
 def _end(execution: render.Execution, run: Run, locale: Locale) -> Message:
     args = {"hosts": "\n".join(execution.hosts.names), "command": execution.command}
-    again = Button(locale.gettext("Again"), "exec.again", args)
+    again = Button(locale.gettext("Again"), "exec.again", args, once=True)  # a double tap must not run it twice
     as_file = Button(locale.gettext("As file"), "exec.file", {"run": run.id})
     return render.finished(execution, again, as_file, locale)
