@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from orchestrator.control import Door
 from orchestrator.errors import SettingsError
 from orchestrator.fleet import Fleet
-from orchestrator.home import Home
+from orchestrator.home import Home, refuse_open_keys
 from orchestrator.inventory import Inventory, load
 from orchestrator.settings import Settings
 from orchestrator.ssh import Keys, Passphrase, Pool, Trust, passphrase_file
@@ -46,6 +46,7 @@ class App:
         when there is nobody to ask. Raises the `OrchestratorError` that names what is wrong.
         """
         settings = Settings.load(home)
+        refuse_open_keys(home.keys)
         inventory = load(home.inventory)
         for warning in inventory.warnings:
             log.warning("%s", warning)

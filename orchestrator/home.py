@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,37 @@ class Home:
     def state(self) -> Path:
         """What the program remembers."""
         return self.path / "state"
+
+    @contextmanager
+    def alone(self, task: str) -> Iterator[None]:
+        """Let no second process do `task` in this home while the block lasts; raises `SettingsError` if one does."""
+        with (self.state / f"{task}.lock").open("w", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SettingsError(
+                    f"another `orchestrator {task}` is running here", where=str(self.path), remedy="Stop it first"
+                ) from None
+            yield
+
+
+def refuse_if_others_can_write(path: Path) -> None:
+    """Raise `SettingsError` when others could change what we trust; a missing file is for its reader to judge."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if mode & 0o022:
+        raise SettingsError("others can write it", where=str(path), remedy=f"Run: chmod go-w {path}")
+
+
+def refuse_open_keys(folder: Path) -> None:
+    """Raise `SettingsError` when others could read a private key in `folder`, or change which hosts are trusted."""
+    refuse_if_others_can_write(folder)
+    refuse_if_others_can_write(folder / "known_hosts")
+    for path in sorted(folder.glob("id_*")):
+        if path.suffix != ".pub":
+            refuse_if_others_can_read(path)
 
 
 def refuse_if_others_can_read(path: Path) -> None:

@@ -25,6 +25,8 @@ from orchestrator.home import Home, refuse_if_others_can_read
 # Shape of a bot token: https://core.telegram.org/bots/api#authorizing-your-bot
 TOKEN = re.compile(r"\d{1,20}:[\w-]{20,100}", re.ASCII)
 
+YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+
 EXAMPLES: Final[Mapping[str, str]] = {
     "BOT_TOKEN": "BOT_TOKEN=123456789:AAE… as @BotFather gave it",
     "BOT_TOKEN_FILE": "BOT_TOKEN_FILE=/etc/orchestrator/bot-token",
@@ -79,6 +81,8 @@ class Settings(BaseModel):
             )
         except ValidationError as error:
             raise _explain(error) from None
+        if settings.ssh_passphrase_file:
+            _refuse_unless_private(settings.ssh_passphrase_file, "SSH_PASSPHRASE_FILE")
         return settings.model_copy(update={"bot_token": _bot_token(settings, environ)})
 
     @property
@@ -141,6 +145,14 @@ class Settings(BaseModel):
         except KeyError:
             raise ValueError("is neither en nor zh-TW") from None
 
+    @field_validator("ssh_agent", mode="before")
+    @classmethod
+    def _agent(cls, value: Any) -> Any:
+        word = value.strip().lower() if isinstance(value, str) else value
+        if isinstance(word, str) and word not in (*YES, *NO):
+            raise ValueError("is neither yes nor no")
+        return word in YES if isinstance(word, str) else word
+
     @field_validator("tz", mode="before")
     @classmethod
     def _zone(cls, value: str) -> str | None:
@@ -163,6 +175,12 @@ def _dotenv(path: Path) -> Mapping[str, str | None]:
         raise SettingsError(
             f"cannot be read: {reason}", where=str(path), remedy="Make it a text file of yours"
         ) from None
+
+
+def _refuse_unless_private(path: Path, variable: str) -> None:
+    refuse_if_others_can_read(path)
+    if not path.is_file():
+        raise SettingsError(f"{path} is not a file", where=variable, remedy=f"Example: {EXAMPLES[variable]}")
 
 
 def _parts(value: str) -> list[str]:

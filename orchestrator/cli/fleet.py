@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 
 def hosts(context: typer.Context, pattern: Pattern = "all", as_json: AsJson = False) -> None:
     """Show which hosts a pattern means, without touching them."""
-    from orchestrator.cli.output import note, print_json, print_table
+    from orchestrator.cli.output import note, plural, print_json, print_table
     from orchestrator.inventory import load
 
     inventory = load(home_of(context).inventory)
@@ -42,7 +42,7 @@ def hosts(context: typer.Context, pattern: Pattern = "all", as_json: AsJson = Fa
         return
     rows = [(h.name, f"{h.user}@{h.address}" if h.user else h.address, str(h.port), ",".join(h.groups)) for h in chosen]
     print_table([("HOST", "ADDRESS", "PORT", "GROUPS"), *rows])
-    note(f"{len(chosen)} hosts: {chosen.folded}")
+    note(f"{plural(len(chosen), 'host')}: {chosen.folded}")
 
 
 def exec_(
@@ -64,9 +64,12 @@ def exec_(
     from orchestrator.cli.output import print_json, print_report
     from orchestrator.cli.progress import Progress
     from orchestrator.control import Exec, Face, evidence
+    from orchestrator.errors import UsageError
     from orchestrator.fleet import Answers, Report
 
     line = command[0] if len(command) == 1 else shlex.join(command)
+    if not line.strip():
+        raise UsageError("there is no command to run", remedy="Give one after --")
 
     async def work(app: App, stop: asyncio.Event) -> int:
         chosen = app.inventory.select(pattern)
@@ -123,7 +126,7 @@ def close(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> int:
     """Free a port: show what holds it, ask, end exactly that, and look again."""
-    from orchestrator.cli.output import note, print_closing, print_targets, reason
+    from orchestrator.cli.output import note, print_closing, print_targets, unreached
     from orchestrator.control import ClosePort, Face, ListPorts, evidence
     from orchestrator.errors import Refused
     from orchestrator.fleet import Inspection, closable, exit_status, parse_port
@@ -143,7 +146,7 @@ def close(
         chosen = app.inventory.host(host)
         inspection = await inspect(app)
         if inspection.status is not Status.OK:
-            note(f"{chosen.name}: {inspection.status.replace('_', ' ')}: {reason(inspection.detail)}")
+            note(f"{chosen.name}: {unreached(chosen.name, inspection.status, inspection.detail)}")
             return exit_status([inspection.status])
         targets = closable(inspection)
         if not targets:
@@ -151,7 +154,7 @@ def close(
             return 0
         print_targets(inspection, targets)
         action = ClosePort(chosen, number, targets[0].protocol)
-        if not yes and not await confirm(f"{action.summary}?", stop):
+        if not yes and not await confirm(f"{action.summary}?", stop, instead="--yes"):
             raise Refused("not confirmed, nothing was done", where=chosen.name, remedy="Answer y, or give --yes")
         if stop.is_set():
             raise Interrupted("nothing was done", where=chosen.name)

@@ -34,15 +34,15 @@ def trust(
             raise UsageError("it is this machine, reached without SSH: it needs no key", where=chosen.name)
         key = await app.pool.scan(chosen)
         pinned = app.trust.lookup(chosen)
-        if key in pinned.keys:
-            note(f"{chosen.name}: {key.fingerprint} is trusted already")
-            return 0
         if fingerprint is not None and fingerprint != key.fingerprint:
             raise Refused(
                 f"the host shows {key.fingerprint}, not {fingerprint}",
                 where=chosen.name,
                 remedy="Nothing was pinned. Find out why: it may be another machine, or someone in between",
             )
+        if key in pinned.keys:
+            note(f"{chosen.name}: {key.fingerprint} is trusted already")
+            return 0
         if pinned:
             note(f"{chosen.name}: another key is pinned: {', '.join(old.fingerprint for old in pinned.keys)}")
             note(f"If the host was reinstalled, first run: orchestrator keys forget {chosen.name}")
@@ -51,7 +51,8 @@ def trust(
         print(f"  {key.fingerprint}")
         print("On the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
         sys.stdout.flush()
-        if fingerprint is None and not await confirm("Is it the same, and pin it?", stop):
+        instead = f"--fingerprint {key.fingerprint}, once you know that it is right"
+        if fingerprint is None and not await confirm("Is it the same, and pin it?", stop, instead=instead):
             raise Refused("not confirmed", where=chosen.name, remedy="Nothing was pinned")
         async with app.door.open(local_actor(Face.CLI), TrustKey(chosen, key.fingerprint), confirmed=True) as passage:
             app.trust.pin(chosen, key)
@@ -64,7 +65,7 @@ def trust(
 
 def forget(context: typer.Context, host: HostName) -> int:
     """Forget the pinned keys of a host, hashed lines too."""
-    from orchestrator.cli.output import note
+    from orchestrator.cli.output import note, plural
     from orchestrator.control import Face, ForgetKey
 
     async def work(app: App, _: asyncio.Event) -> int:
@@ -72,7 +73,9 @@ def forget(context: typer.Context, host: HostName) -> int:
         async with app.door.open(local_actor(Face.CLI), ForgetKey(chosen)) as passage:
             count = app.trust.forget(chosen)
             passage.record({"status": "ok", "lines": count})
-        note(f"{chosen.name}: {count} pinned keys forgotten" if count else f"{chosen.name}: no key was pinned")
+        note(
+            f"{chosen.name}: {plural(count, 'pinned key')} forgotten" if count else f"{chosen.name}: no key was pinned"
+        )
         return 0
 
     return run_with_app(home_of(context), work)

@@ -55,7 +55,11 @@ def main() -> NoReturn:
         _say(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
         sys.exit(2)
     except typer.TyperException as error:
-        _say(_usage(error))
+        message = error.format_message()
+        if message.startswith("Usage:"):  # asked for nothing: that is a question, not a mistake
+            print(message, file=sys.stderr)
+        else:
+            _say(_usage(error))
         sys.exit(2)
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -75,7 +79,7 @@ def _discard_output() -> None:
 
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    return f"{error.format_message()} Try: {context.command_path if context else 'orchestrator'} --help"
+    return f"{error.format_message().rstrip('.')}. Try: {context.command_path if context else 'orchestrator'} --help"
 
 
 def _say(line: str) -> None:

@@ -29,6 +29,7 @@ _MARKS = {Status.OK: "✔", Status.FAILED: "✖"}  # of others only a part of th
 
 def note(line: str) -> None:
     """Say something beside the results."""
+    sys.stdout.flush()  # in a shared terminal or log, in the order said
     print(line, file=sys.stderr)
 
 
@@ -72,6 +73,9 @@ def print_report(report: Report) -> None:
     for group in report.groups:
         if problem := _problem(group.sample):
             note(f"{group.folded}: {problem}")
+        if group.sample.truncated:
+            sent = group.sample.stdout_size + group.sample.stderr_size
+            note(f"{group.folded}: output cut, {sent:,} bytes were sent; only its beginning and end are shown")
     if not alone:
         note(_counts(report))
 
@@ -84,7 +88,7 @@ def print_ports(answers: Sequence[PortsAnswer]) -> None:
     sys.stdout.flush()
     for answer in answers:
         if answer.status is not Status.OK:
-            note(f"{answer.host}: {answer.status.replace('_', ' ')}: {reason(answer.detail)}")
+            note(f"{answer.host}: {unreached(answer.host, answer.status, answer.detail)}")
         if answer.more:
             note(f"{answer.host}: {answer.more} more sockets are left out")
     hidden = [answer.host for answer in answers if answer.hidden]
@@ -124,17 +128,26 @@ def _port_row(port: Port) -> tuple[str, ...]:
     return port.protocol, port.address, str(port.port), str(first.pid) if first else "-", f"{name}{more}", unit or "-"
 
 
+def unreached(host: str, status: Status, detail: str) -> str:
+    """Why a host gave no answer, and what to do where a person can do something."""
+    name, why = status.replace("_", " "), reason(detail)
+    remedy = f". To look at it: orchestrator keys trust {host}" if status in _KEYS else ""
+    return f"{why if why.startswith(name) else f'{name}: {why}'}{remedy}"
+
+
+def plural(count: int, thing: str) -> str:
+    """``1 host``, ``2 hosts``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def _problem(result: Result) -> str:
     detail = reason(result.detail)
     if result.status is Status.OK:
         return detail
     if result.status is Status.FAILED:
         return ", ".join(filter(None, [f"exit status {result.exit_code}", detail]))
-    status = result.status.replace("_", " ")
-    words = detail if detail.startswith(status) else f"{status}: {detail}"
-    alive = "; it may still be running there" if result.may_be_alive else ""
-    remedy = f". To look at it: orchestrator keys trust {result.host}" if result.status in _KEYS else ""
-    return f"{words}{alive}{remedy}"
+    alive = "; it may still be running there" if result.may_be_alive and "still" not in detail else ""
+    return f"{unreached(result.host, result.status, detail)}{alive}"
 
 
 def _counts(report: Report) -> str:

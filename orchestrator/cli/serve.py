@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -23,8 +24,11 @@ def serve(context: typer.Context) -> int:
     async def work(app: App, stop: asyncio.Event) -> int:
         from orchestrator.faces import Faces
 
-        await app.connect_all()
-        await Faces(app).serve_telegram(stop)
+        logging.getLogger("orchestrator").setLevel(logging.INFO)
+        with app.home.alone("serve"):
+            faces = Faces(app)
+            await app.connect_all()
+            await faces.serve_telegram(stop)
         return 0
 
     return run_with_app(home_of(context), work, until_stopped=True)

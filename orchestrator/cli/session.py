@@ -154,12 +154,15 @@ def _unseen(terminal: int) -> Iterator[None]:
         print(file=sys.stderr, flush=True)
 
 
-async def confirm(question: str, stop: asyncio.Event) -> bool:
-    """Ask for a yes on the terminal; anything else, or no terminal, is a no. Raises `Interrupted` on Ctrl-C."""
+async def confirm(question: str, stop: asyncio.Event, *, instead: str) -> bool:
+    """Ask for a yes on the terminal; anything else is a no.
+
+    Raises `Interrupted` on Ctrl-C, and `Refused` without a terminal, naming the option to give `instead`.
+    """
     if stop.is_set():
         raise Interrupted("nothing was done")
     if not sys.stdin.isatty():
-        return False
+        raise Refused("nothing was done: there is no terminal to ask on", remedy=f"Give {instead}")
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     # Watched by the loop, not read in a thread: a thread waiting for a line could not be left behind on Ctrl-C.

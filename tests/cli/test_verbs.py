@@ -247,11 +247,14 @@ class TestKeys:
         assert fingerprint in refused.json["hosts"][0]["detail"]
         asked = orchestrator(fleet.home, "keys", "trust", "web2")
         assert (asked.status, fingerprint in asked.out) == (3, True)
+        assert "no terminal to ask on" in asked.err
         wrong = orchestrator(fleet.home, "keys", "trust", "web2", "--fingerprint", "SHA256:" + "A" * 43)
         assert wrong.status == 3
         assert orchestrator(fleet.home, "exec", "web2", "--", "true").status == 4
-        right = orchestrator(fleet.home, "keys", "trust", "web2", "--fingerprint", fingerprint)
-        assert right.status == 0
+        for _ in ("pins", "is pinned already"):
+            assert orchestrator(fleet.home, "keys", "trust", "web2", "--fingerprint", fingerprint).status == 0
+        again = orchestrator(fleet.home, "keys", "trust", "web2", "--fingerprint", "SHA256:" + "A" * 43)
+        assert again.status == 3, "what is asserted is checked, pinned or not"
         assert orchestrator(fleet.home, "exec", "web2", "--", "true").status == 0
 
     def test_a_changed_key_is_not_overwritten(self, fleet: DemoFleet) -> None:
@@ -320,6 +323,25 @@ def test_partial_output_of_a_timeout_is_shown_as_such(fleet: DemoFleet) -> None:
     assert ran.status == 4
     assert "── ⚠ web[1-2] (2)\nso far\n" in ran.out
     assert "2 timeout (web[1-2])" in ran.err
+
+
+def test_cut_output_is_said_beside_the_output(fleet: DemoFleet) -> None:
+    ran = orchestrator(fleet.home, "exec", "web1", "--", "head -c 3000000 /dev/zero | tr '\\0' x")
+    assert ran.status == 0
+    assert "web1: output cut, 3,000,000 bytes were sent" in ran.err
+
+
+def test_nothing_to_run_is_a_usage_error(fleet: DemoFleet) -> None:
+    for nothing in ("", "  "):
+        ran = orchestrator(fleet.home, "exec", "web1", "--", nothing)
+        assert (ran.status, "no command to run" in ran.err) == (2, True)
+
+
+def test_without_a_verb_there_is_help(tmp_path: Path) -> None:
+    for argv in ((), ("keys",)):
+        ran = orchestrator(tmp_path, *argv)
+        assert ran.status == 2
+        assert ran.err.startswith("Usage: ")
 
 
 def test_this_machine_needs_no_host_key(fleet: DemoFleet) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import SettingsError
-from orchestrator.home import Home
+from orchestrator.home import Home, refuse_open_keys
 from orchestrator.settings import ChatTarget, Settings
 
 TOKEN = "123456789:" + "Aa-_0" * 7
@@ -72,7 +72,7 @@ def test_chats_with_topics(home: Home) -> None:
         ("ORCHESTRATOR_LANGUAGE", "fr", "is neither en nor zh-TW"),
         ("TZ", "Mars/Olympus", "is not a time zone"),
         ("TZ", "../../etc/passwd", "is not a time zone"),
-        ("SSH_AGENT", "perhaps", "valid boolean"),
+        ("SSH_AGENT", "perhaps", "is neither yes nor no"),
     ],
 )
 def test_a_wrong_value_names_variable_problem_and_example(home: Home, name: str, value: str, says: str) -> None:
@@ -161,3 +161,37 @@ def test_a_time_zone_as_systems_spell_it(home: Home, value: str, zone: str) -> N
 def test_a_home_that_cannot_be_looked_at(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="File name too long"):
         Home.find(tmp_path / ("x" * 300), {})
+
+
+def test_a_passphrase_file_must_be_there_and_private(home: Home) -> None:
+    file = home.path / "passphrase"
+    with pytest.raises(SettingsError, match=r"SSH_PASSPHRASE_FILE: .* is not a file"):
+        Settings.load(home, {"SSH_PASSPHRASE_FILE": str(file)})
+    file.write_text("secret\n")
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        Settings.load(home, {"SSH_PASSPHRASE_FILE": str(file)})
+
+
+def test_keys_that_others_can_read_or_change_are_refused(tmp_path: Path) -> None:
+    key, public, known = tmp_path / "id_ed25519", tmp_path / "id_ed25519.pub", tmp_path / "known_hosts"
+    for file in (key, public, known):
+        file.touch(mode=0o600)
+    public.chmod(0o644)
+    refuse_open_keys(tmp_path)
+    refuse_open_keys(tmp_path / "missing")
+    for path, mode in ((key, 0o640), (known, 0o666), (tmp_path, 0o777)):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        with pytest.raises(SettingsError, match=f"{path}: .*Run: chmod"):
+            refuse_open_keys(tmp_path)
+        path.chmod(before)
+
+
+def test_one_at_a_time(home: Home) -> None:
+    home.state.mkdir()
+    another = "another `orchestrator serve` is running"
+    with home.alone("serve"), pytest.raises(SettingsError, match=another), home.alone("serve"):
+        pytest.fail("two at once")
+    with home.alone("serve"):
+        pass

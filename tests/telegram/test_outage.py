@@ -26,7 +26,7 @@ async def logged(caplog: pytest.LogCaptureFixture, text: str, within: float = 10
 async def test_away_at_start(tg: Telegram, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     await tg.proxy.down()
     async with serving(tg, tmp_path) as bot:
-        await logged(caplog, "does not answer, will try again")
+        await logged(caplog, "does not answer, trying again until it does")
         before = bot.face.last_poll
         assert before is None
         assert not bot.task.done()

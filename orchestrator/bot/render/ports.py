@@ -184,7 +184,7 @@ def _footer(answer: PortsAnswer, locale: Locale) -> Html:
 
 
 def _closable(row: Listening, spared: frozenset[int]) -> bool:
-    return row.ownership is not Ownership.NONE and not (row.protocol == "tcp" and row.port in spared)
+    return row.ownership is Ownership.KNOWN and not (row.protocol == "tcp" and row.port in spared)
 
 
 def _close(host: str, protocol: str, port: int, *, named: bool) -> Button:

@@ -107,7 +107,9 @@ class TelegramFace:
 
     async def _serve(self) -> None:
         failures = 0
-        while not await self._introduce():
+        while trouble := await self._introduce():
+            if not failures:
+                log.warning("Telegram does not answer, trying again until it does: %s", trouble)
             failures += 1
             await asyncio.sleep(self._pace.pause(failures))
         log.info("serving Telegram as @%s", self._bot_name)
@@ -118,8 +120,8 @@ class TelegramFace:
             menus.cancel()
             await asyncio.wait({menus})
 
-    async def _introduce(self) -> bool:
-        """Learn our name, and make sure that we may poll; False while Telegram is away."""
+    async def _introduce(self) -> str:
+        """Learn our name, and make sure that we may poll; why not, while Telegram is away."""
         try:
             async with asyncio.timeout(4 * self._pace.answer):
                 me = await self._client.bot.get_me()
@@ -128,10 +130,9 @@ class TelegramFace:
         except InvalidToken:
             raise rejected() from None
         except (TelegramError, TimeoutError) as error:
-            log.warning("Telegram does not answer, will try again: %s", brief(error))
             await asyncio.sleep(seconds_asked(error))
-            return False
-        return True
+            return brief(error) or "no answer"
+        return ""
 
     async def _put_up_menus(self) -> None:
         """Tell Telegram the commands; the chat works without, so it only tries again later when that fails."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -46,8 +47,8 @@ def fate_of(error: TelegramError | TimeoutError) -> Fate:
 
 
 def brief(error: Exception) -> str:
-    """An error for a log line: the library quotes whole pages of a gateway."""
-    return (str(error) or type(error).__name__)[:200]
+    """An error for a log line: the library quotes whole pages of a gateway, and names classes of its HTTP library."""
+    return re.sub(r"^(?:httpx|httpcore)\.(?:\w+: )?", "", str(error) or type(error).__name__)[:200]
 
 
 def seconds_asked(error: Exception) -> float:
