@@ -31,6 +31,8 @@ _NAMES = {
     "become_password": ("ansible_become_password", "ansible_become_pass", "ansible_sudo_password", "ansible_sudo_pass"),
 }
 _SSH_ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+VARIABLES = (*(name for names in _NAMES.values() for name in names), *_SSH_ARGUMENTS)
+"""The names of all variables that are read here."""
 _SSH_CONNECTIONS = ("ssh", "smart", "paramiko", "paramiko_ssh")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

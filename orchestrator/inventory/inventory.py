@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from orchestrator.errors import UnknownHost
+from orchestrator.errors import OrchestratorError, UnknownHost
 from orchestrator.inventory.hostset import HostSet
 from orchestrator.inventory.model import NO_VARS, Host
 from orchestrator.inventory.names import without_exporter_port
@@ -29,6 +29,8 @@ class Group:
     vars: Mapping[str, Any] = field(default_factory=lambda: NO_VARS, repr=False)
 
 
+_SEE_ALL = "See all hosts with: orchestrator hosts all."
+_NAMES_SHOWN = 5
 _NO_HOSTS = HostSet()
 _NO_GROUPS: Mapping[str, Group] = MappingProxyType({})
 _CONTROL_NODE = Host(SERVER, "127.0.0.1", local=True)
@@ -70,10 +72,10 @@ class Inventory:
         )
 
     def host(self, name: str) -> Host:
-        """The one host of a name or address, with or without ``:9100``; raises UnknownHost."""
+        """The one host of a name or address, with or without ``:9100``; raises UnknownHost, also for patterns."""
         names = (name,) if name in self.hosts else self._beyond_ansible(name)
         if not names:
-            raise self._unknown(name)
+            raise self._not_one(name)
         if len(names) > 1:
             what = f"{name} is the address of {HostSet(map(self._by_name, names)).folded}"
             raise UnknownHost(what, remedy="Say which of them by name.")
@@ -84,7 +86,7 @@ class Inventory:
         try:
             return Patterns(groups, self.hosts.names, self._beyond_ansible).select(pattern)
         except NoMatch as error:
-            raise self._unknown(str(error)) from error
+            raise self._unknown(str(error), (*self.groups, *self.hosts.names)) from error
 
     def _beyond_ansible(self, text: str) -> tuple[str, ...]:
         """Names of hosts in the spellings that Ansible does not know."""
@@ -96,9 +98,31 @@ class Inventory:
     def _by_name(self, name: str) -> Host:
         return self.server if name == self.server.name else self.hosts[name]
 
-    def _unknown(self, text: str) -> UnknownHost:
-        known = {name.casefold(): name for name in (*self.groups, *self.hosts.names, self.server.name)}
+    def _not_one(self, text: str) -> UnknownHost:
+        """Why `text`, no host's name or address, is not one host: it means several, or nothing."""
+        group = self.groups.get(text)
+        if group and (text != "all" or not group.hosts):
+            return _is_group(group)
+        try:
+            names = self._names(text)
+        except OrchestratorError:
+            names = []
+        if not names:
+            return self._unknown(text, self.hosts.names)
+        if len(names) == 1:
+            return UnknownHost(f"{text} is a pattern", remedy=f"Did you mean {names[0]}?")
+        return UnknownHost(f"{text} means {len(names):,} hosts", remedy="Name one of them.")
+
+    def _unknown(self, text: str, names: Iterable[str]) -> UnknownHost:
+        known = {name.casefold(): name for name in (*names, self.server.name) if name != text}
         close = difflib.get_close_matches(without_exporter_port(text).casefold(), known, n=3, cutoff=0.6)
         suggestions = " or ".join(known[each] for each in close)
-        remedy = f"Did you mean {suggestions}?" if close else "See all hosts with: orchestrator hosts all."
+        remedy = f"Did you mean {suggestions}?" if close else _SEE_ALL
         return UnknownHost(f"{text} is not in the inventory", remedy=remedy)
+
+
+def _is_group(group: Group) -> UnknownHost:
+    if not group.hosts:
+        return UnknownHost(f"{group.name} is a group without hosts", remedy=_SEE_ALL)
+    names = [*group.hosts.names[:_NAMES_SHOWN], *("…" for _ in group.hosts.names[_NAMES_SHOWN : _NAMES_SHOWN + 1])]
+    return UnknownHost(f"{group.name} is a group", remedy=f"Name one host of it: {', '.join(names)}")

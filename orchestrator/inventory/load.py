@@ -11,7 +11,8 @@ from types import MappingProxyType
 from yaml.nodes import MappingNode
 
 from orchestrator.errors import InventoryError
-from orchestrator.inventory.connection import Jump, read_host
+from orchestrator.inventory.connection import VARIABLES, Jump, read_host
+from orchestrator.inventory.doubts import Doubts
 from orchestrator.inventory.files import is_folder, list_folder, read_text
 from orchestrator.inventory.folding import fold
 from orchestrator.inventory.graph import Graph
@@ -99,7 +100,10 @@ def _build(folder: Path, sources: list[tuple[Path, str]]) -> Inventory:
     graph.reconcile()
     group_files, host_files = VarsFolder(folder / "group_vars"), VarsFolder(folder / "host_vars")
     precedence = Precedence(graph, group_files, host_files)
-    hosts, warnings = _hosts(graph, precedence)
+    doubts = Doubts(VARIABLES)
+    for group in graph.groups.values():
+        doubts.look(precedence.group_vars(group))
+    hosts, warnings = _hosts(graph, precedence, doubts)
     groups = {
         name: Group(
             name,
@@ -109,6 +113,7 @@ def _build(folder: Path, sources: list[tuple[Path, str]]) -> Inventory:
         )
         for name, group in graph.groups.items()
     }
+    warnings += doubts.warnings()
     warnings += [*group_files.warnings, *host_files.warnings]
     warnings += [*group_files.leftovers("group"), *host_files.leftovers("host")]
     return Inventory(
@@ -120,11 +125,12 @@ def _build(folder: Path, sources: list[tuple[Path, str]]) -> Inventory:
     )
 
 
-def _hosts(graph: Graph, precedence: Precedence) -> tuple[dict[str, Host], list[str]]:
+def _hosts(graph: Graph, precedence: Precedence, doubts: Doubts) -> tuple[dict[str, Host], list[str]]:
     hosts: dict[str, Host] = {}
     jumps: dict[str, Jump] = {}
     for node in graph.hosts.values():
         groups, variables = precedence.host_vars(node)
+        doubts.look(variables)
         hosts[node.name], jump = read_host(node.name, groups, variables)
         if jump:
             jumps[node.name] = jump

@@ -117,10 +117,41 @@ def test_one_host_by_name_or_address(name: str, inventory: Inventory) -> None:
     assert inventory.host(name).name == "Agent1"
 
 
-@pytest.mark.parametrize("name", ["web", "web*", "web1,web2", "all", "", "~web1"])
-def test_one_host_is_never_a_pattern(name: str, inventory: Inventory) -> None:
-    with pytest.raises(UnknownHost, match="is not in the inventory"):
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("web", "web is a group. Name one host of it: web1, web2, web3, Agent1"),
+        ("none", "none is a group without hosts. See all hosts with: orchestrator hosts all."),
+        ("all", "all means 7 hosts. Name one of them."),
+        ("web*", "web* means 4 hosts. Name one of them."),
+        ("web1,web2", "web1,web2 means 2 hosts. Name one of them."),
+        ("~web[12]", "~web[12] means 2 hosts. Name one of them."),
+        ("web[0]", "web[0] is a pattern. Did you mean web1?"),
+        ("web:&db", "web:&db is not in the inventory. See all hosts with: orchestrator hosts all."),
+        ("wbe1", "wbe1 is not in the inventory. Did you mean web1?"),
+        ("web1,wbe2", "web1,wbe2 is not in the inventory. Did you mean web2 or web1?"),
+        ("x*", "x* is not in the inventory. See all hosts with: orchestrator hosts all."),
+        ("", " is not in the inventory. See all hosts with: orchestrator hosts all."),
+        ("~(", "~( is not in the inventory. See all hosts with: orchestrator hosts all."),
+    ],
+)
+def test_one_host_is_never_a_pattern(name: str, error: str, inventory: Inventory) -> None:
+    with pytest.raises(UnknownHost) as caught:
         inventory.host(name)
+    assert str(caught.value) == error
+
+
+def test_a_large_group_is_not_listed_whole(write: Write) -> None:
+    inventory = load(write({"hosts.yml": "web: {hosts: {'web[1:5000]': }}\n"}))
+    with pytest.raises(UnknownHost, match=r"^web is a group\. Name one host of it: web1, web2, web3, web4, web5, …$"):
+        inventory.host("web")
+    with pytest.raises(UnknownHost, match=r"^all means 5,000 hosts\. Name one of them\.$"):
+        inventory.host("all")
+
+
+def test_all_of_nothing_is_not_one_host(write: Write) -> None:
+    with pytest.raises(UnknownHost, match=r"^all is a group without hosts\. "):
+        load(write({"hosts.yml": "all:\n"})).host("all")
 
 
 def test_an_address_of_two_hosts_is_not_one_host(inventory: Inventory) -> None:
