@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.exchange import Channel, Exchange, NotStarted, OnOutput, Spawner
 from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.limits import Limits
-from orchestrator.ssh.remote import program, sweep
+from orchestrator.ssh.remote import become_of, program
 from orchestrator.ssh.result import Command, Result, Status
+from orchestrator.ssh.sweep import GONE, UNKNOWN, Fate, fate, sweep
+
+T = TypeVar("T")
+
+# As sh, bash, zsh and fish say it, each with status 127.
+_NO_SUDO = re.compile(rb"sudo: (command )?not found|(not found|unknown command): sudo", re.IGNORECASE)
 
 
 async def first(*events: asyncio.Event | None, timeout: float | None = None) -> bool:
@@ -29,7 +36,7 @@ async def first(*events: asyncio.Event | None, timeout: float | None = None) -> 
             wait.cancel()
 
 
-async def to_the_end(work: Coroutine[Any, Any, bool]) -> bool:
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """Finish `work`, which must be bounded, even while we are being cancelled; the caller raises afterwards."""
     task = asyncio.ensure_future(work)
     while not task.done():
@@ -70,12 +77,12 @@ class Execution:
             if exchange.has_status:
                 await self._drain(exchange, stop, deadline)
             status = self._verdict(exchange, stop, overdue=time.monotonic() >= deadline)
-            alive = status is Status.LOST
+            known = UNKNOWN if status is Status.LOST else GONE
             if status in (Status.TIMEOUT, Status.CANCELLED):
-                alive = not await self._stopped(opening, exchange)
+                known = await self._stopped(opening, exchange, wrapped.token)
         except asyncio.CancelledError:
             if not exchange.ended.is_set():
-                await to_the_end(self._stopped(opening, exchange))
+                await to_the_end(self._stopped(opening, exchange, wrapped.token))
             raise
         finally:
             if feeding is not None:
@@ -84,7 +91,7 @@ class Execution:
             _hang_up(opening)
         if exchange.fault is not None:
             raise exchange.fault
-        return self._result(exchange, status, alive, started_at, time.monotonic() - started)
+        return self._result(exchange, status, known, started_at, time.monotonic() - started)
 
     async def _opened(
         self, opening: asyncio.Future[Channel], exchange: Exchange, stop: asyncio.Event | None, deadline: float
@@ -121,26 +128,28 @@ class Execution:
             seen = size
             await first(exchange.finished, stop, timeout=self.limits.drain)
 
-    async def _stopped(self, opening: asyncio.Future[Channel], exchange: Exchange) -> bool:
-        """Stop the remote command. True only if it was seen to be gone, or never began."""
+    async def _stopped(self, opening: asyncio.Future[Channel], exchange: Exchange, token: str) -> Fate:
+        """Stop the remote command, and tell what is known of it then; one that never began is gone."""
+        known = UNKNOWN
         try:
             async with asyncio.timeout(self.limits.kill_timeout):
                 if not opening.done():
                     await asyncio.wait([opening], timeout=self.limits.kill_timeout / 2)
                 if not exchange.requested:
-                    return True
+                    return GONE
                 await first(exchange.announced, exchange.ended, timeout=self.limits.kill_timeout / 2)
-                gone = exchange.group is not None and await self._swept(exchange.group)
-                if gone:
-                    await first(exchange.finished, timeout=0.2)
-                    return True
+                if exchange.group is not None:
+                    known = await self._swept(exchange.group, token)
         except (TimeoutError, NotStarted, NoConnection):
             pass
-        self.spawner.spoil()
-        return False
+        if known is UNKNOWN:
+            self.spawner.spoil()
+        else:
+            await first(exchange.finished, timeout=0.2)
+        return known
 
-    async def _swept(self, group: int) -> bool:
-        command = sweep(group, self.command, self.limits.kill_timeout)
+    async def _swept(self, group: int, token: str) -> Fate:
+        command = sweep(group, token, self.command, self.limits.kill_timeout)
         wrapped = program(self.host, command)
         exchange = Exchange(wrapped, command.limit)
         channel = await self.reserve.spawn(wrapped.line, exchange)
@@ -149,10 +158,9 @@ class Execution:
             await exchange.finished.wait()
         finally:
             channel.close()
-        words = exchange.stdout.value.split()
-        return exchange.exit_code == 0 and bool(words) and words[-1] == b"gone"
+        return fate(exchange.stdout.value) if exchange.exit_code == 0 else UNKNOWN
 
-    def _result(self, exchange: Exchange, status: Status, alive: bool, started_at: datetime, duration: float) -> Result:
+    def _result(self, exchange: Exchange, status: Status, known: Fate, started_at: datetime, duration: float) -> Result:
         return Result(
             host=self.host.name,
             status=status,
@@ -164,23 +172,25 @@ class Execution:
             truncated=exchange.stdout.truncated or exchange.stderr.truncated,
             started_at=started_at,
             duration=duration,
-            detail=self._detail(exchange, status, alive),
-            may_be_alive=alive,
+            detail=self._detail(exchange, status, known),
+            may_be_alive=known.alive,
         )
 
-    def _detail(self, exchange: Exchange, status: Status, alive: bool) -> str:
-        fate = "it may still be running" if alive else "nothing of it is left running"
+    def _detail(self, exchange: Exchange, status: Status, known: Fate) -> str:
         if status is Status.TIMEOUT:
-            return f"no end within {self.command.timeout:g} s; {fate}"
+            return f"no end within {self.command.timeout:g} s; {known.text}"
         if status is Status.CANCELLED:
-            return f"stopped on request; {fate}"
+            return f"stopped on request; {known.text}"
         if status is Status.LOST:
             how = exchange.loss or "the session closed without an exit status"
             begun = "" if exchange.announced.is_set() else "; it had not reported its start"
-            return f"{how}{begun}; {fate}"
+            return f"{how}{begun}; {known.text}"
         if exchange.refused:
             return "never started: sudo did not accept the become password"
         if not exchange.announced.is_set():
+            asked = become_of(self.host, self.command) is not None
+            if asked and exchange.exit_code == 127 and _NO_SUDO.search(exchange.stderr.value):
+                return "never started: sudo is not installed (become: true)"
             return "never started: the account's shell, a forced command or sudo ended first"
         if exchange.signal is not None:
             return f"killed by signal {exchange.signal}"

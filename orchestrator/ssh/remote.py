@@ -1,4 +1,4 @@
-"""The text that is sent to a host: how a command is wrapped, started, bounded and stopped there.
+"""The text that is sent to a host: how a command is wrapped, started and bounded there.
 
 The line handed to sshd goes through the account's login shell, whichever that is, so it is made of words that sh,
 bash, zsh, fish and csh read alike: single quotes around text without quotes, backslashes, newlines or ``!``. The
@@ -6,7 +6,8 @@ script itself travels on standard input, in front of the command's own input: no
 an argument, execve(2)), no quoting, and nothing of it in ``ps``.
 
 The wrapper first announces itself on standard error with a random token and the id of its process group. That
-proves that the command started, and tells what to kill when it has to be stopped.
+proves that the command started, and tells what to kill when it has to be stopped. The token also goes into the
+environment, which what leaves the session takes along: that is how it is found again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from orchestrator.errors import UsageError
 from orchestrator.inventory.model import Become, Host
 from orchestrator.ssh.result import Command
 
+# The name of the environment variable that holds the token.
+MARK = "ORCHESTRATOR_RUN"
+
 # The deadline is ours to enforce; the host's own `timeout` only catches the case that we can no longer reach it.
 # KILL at once, because GNU timeout then takes the whole process group and every busybox knows the option.
 _BACKSTOP_DELAY = 3
@@ -30,7 +34,7 @@ _WRAPPER = (
     "b=$1; s=; g=$$; r=; {{ read -r s </proc/$$/stat; }} 2>/dev/null; set -- ${{s##*) }}; "
     "case $s,$3 in ,*|*,$$) ;; *) if command -v setsid >/dev/null 2>&1; then r=setsid; else g=0; fi;; esac; "
     'if command -v timeout >/dev/null 2>&1; then r="$r timeout -s KILL {backstop}"; fi; '
-    'echo "{token} $g" >&2; exec $r /bin/sh -c "$b" sh'
+    'export {mark}={token}; echo "{token} $g" >&2; exec $r /bin/sh -c "$b" sh'
 )
 
 # Reads exactly the script and not a byte more, and runs it only when its end, the token, arrived: half a script
@@ -40,47 +44,6 @@ _LOAD = (
     'case $s in *{token}) ;; *) echo "the script arrived incomplete" >&2; exit 255;; esac; '
     'set -- "${{s%{token}}}"; unset s; eval "set --; $1"'
 )
-
-# A comm in /proc/PID/stat may hold anything, newlines too: fields count from the last ") " of the last line (proc(5)).
-# The clock is /proc/uptime in hundredths, as one look at thousands of processes takes a second of its own.
-_SWEEP = """
-group={group}
-seen() {{
-    pids=
-    for stat in /proc/[0-9]*/stat; do
-        last=
-        {{ while read -r line; do last=$line; done <"$stat"; }} 2>/dev/null
-        set -- ${{last##*) }}
-        case $1 in Z|X|'') continue ;; esac
-        if [ "$3" = $group ] || [ "$4" = $group ]; then
-            pid=${{stat#/proc/}}
-            pids="$pids ${{pid%/stat}}"
-        fi
-    done
-    [ -n "$pids" ]
-}}
-clock() {{
-    read -r now _ </proc/uptime
-    now=${{now%.*}}${{now#*.}}
-}}
-[ -r /proc/self/stat ] && [ -r /proc/uptime ] || {{ echo blind; exit 0; }}
-clock
-begun=$now
-termed=
-while seen; do
-    clock
-    if [ $((now - begun)) -ge 300 ]; then
-        echo left $pids; exit 0
-    elif [ $((now - begun)) -ge 100 ]; then
-        kill -KILL $pids
-    elif [ -z "$termed" ]; then
-        termed=yes
-        kill -TERM $pids; kill -CONT $pids
-    fi 2>/dev/null
-    sleep 0.1 2>/dev/null || sleep 1
-done
-echo gone
-"""
 
 _ACCOUNT = re.compile(r"#?[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
 
@@ -130,7 +93,7 @@ def program(host: Host, command: Command) -> Program:
     token = secrets.token_hex(16)
     script = command.script.encode("utf-8", "surrogateescape") + token.encode()
     load = _LOAD.format(size=len(script), token=token)
-    wrapper = _WRAPPER.format(token=token, backstop=math.ceil(command.timeout) + _BACKSTOP_DELAY)
+    wrapper = _WRAPPER.format(mark=MARK, token=token, backstop=math.ceil(command.timeout) + _BACKSTOP_DELAY)
     shell = f"/bin/sh -c '{wrapper}' sh '{load}'"
     become = become_of(host, command)
     if become is None:
@@ -139,11 +102,3 @@ def program(host: Host, command: Command) -> Program:
         return Program(f"exec sudo -n -H -u '{become.user}' -- {shell}", script + command.stdin, token)
     sudo = f"exec sudo -S -p '{token}?' -H -u '{become.user}' --"
     return Program(f"{sudo} {shell}", script + command.stdin, token, become.password.encode())
-
-
-def sweep(group: int, command: Command, timeout: float) -> Command:
-    """The command that ends everything in process group or session `group`: TERM, after a second KILL.
-
-    It runs as the same user as `command` and prints ``gone``, ``left PID...`` or ``blind`` (no /proc to look at).
-    """
-    return Command(_SWEEP.format(group=group), timeout=timeout, become=command.become)

@@ -62,8 +62,8 @@ class Result:
     `stdout` and `stderr` are bytes as received, at most `Command.limit` each plus one marker line where the middle
     was left out; `stdout_size` and `stderr_size` count what the host really sent. `exit_code` is None unless
     known; a command killed by a signal has ``128 + number`` where the number is known. `detail` is one line for a
-    person: why unreachable, what is known of the remote process. `may_be_alive` is True when the remote process was
-    not seen to end (timeout, cancelled, lost).
+    person: why unreachable, what is known of the remote process. `may_be_alive` is True when the remote process, or
+    something it detached, was not seen to end (timeout, cancelled, lost).
     """
 
     host: str

@@ -102,6 +102,17 @@ async def test_password_needed_and_none_given(pool: Pool, host: Host) -> None:
     assert "never started" in result.detail
 
 
+@pytest.mark.parametrize("password", [None, "any"])
+async def test_host_without_sudo(pool: Pool, host: Host, machine: LabHost, password: str | None) -> None:
+    machine.run("mv /usr/bin/sudo /root/sudo")
+    try:
+        result = await pool.run(replace(host, become=Become(password=password)), Command("id -un", timeout=20))
+    finally:
+        machine.run("mv /root/sudo /usr/bin/sudo")
+    assert (result.status, result.exit_code, result.stdout) == (Status.FAILED, 127, b"")
+    assert result.detail == "never started: sudo is not installed (become: true)"
+
+
 @pytest.mark.parametrize("user", ["ops", "paul"])
 async def test_deadline_reaches_what_another_user_runs(pool: Pool, host: Host, machine: LabHost, user: str) -> None:
     name = mark()

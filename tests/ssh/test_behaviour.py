@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from dataclasses import replace
@@ -104,7 +105,7 @@ async def test_deadline(target: Target) -> None:
     assert time.monotonic() - begun < 0.7 + 5
     assert (result.status, result.exit_code, result.stdout) == (Status.TIMEOUT, None, b"begun\n")
     assert not result.may_be_alive
-    assert "0.7 s" in result.detail
+    assert result.detail == "no end within 0.7 s; nothing of it was seen running any more"
     assert not target.running(name)
 
 
@@ -126,6 +127,24 @@ async def test_deadline_ends_what_is_stopped(target: Target) -> None:
     result = await target.pool.run(target.host, Command(f"sleep {name} & kill -STOP $!; kill -STOP $$", timeout=0.7))
     assert (result.status, result.may_be_alive) == (Status.TIMEOUT, False)
     assert not target.running(name)
+
+
+@pytest.mark.parametrize("script", ["setsid sleep {0}", "(setsid sleep {0} &); sleep {0}9", "setsid sleep {0} & wait"])
+async def test_deadline_tells_what_left_the_session_and_lets_it_live(target: Target, script: str) -> None:
+    name = mark()
+    result = await target.pool.run(target.host, Command(script.format(name), timeout=0.7))
+    try:
+        assert (result.status, result.may_be_alive) == (Status.TIMEOUT, True)
+        pattern = r"no end within 0\.7 s; its process group is gone, but what it detached still runs \(pid (\d+)\)"
+        told = re.fullmatch(pattern, result.detail)
+        assert told, result.detail
+        assert target.running(name), "what left the session on purpose is not ours to end"
+        assert not target.running(f"{name}9")
+        arguments = (await target.pool.run(target.host, Command(f"tr '\\0' ' ' </proc/{told[1]}/cmdline"))).out
+        assert arguments == f"sleep {name} "
+    finally:
+        await target.pool.run(target.host, Command(f"pkill -f 'sleep {name}'"))
+    await target.until_running(name, wanted=False)
 
 
 async def test_stop_leaves_nothing_behind(target: Target) -> None:

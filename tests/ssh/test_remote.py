@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from orchestrator.inventory.model import Become, Host
-from orchestrator.ssh.remote import become_of, program, sweep, unfit
+from orchestrator.ssh.remote import become_of, program, unfit
 from orchestrator.ssh.result import Command
+from orchestrator.ssh.sweep import GONE, UNKNOWN, fate, sweep
 
 HOST = Host("a", "a.example")
 SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "tcsh", "csh") if shutil.which(shell)]
@@ -72,4 +74,44 @@ def test_who_runs_it() -> None:
     assert become_of(HOST, Command("true", become=True)) == Become()
     deploy = replace(HOST, become=Become(user="deploy"))
     assert become_of(deploy, Command("true")) == deploy.become
-    assert sweep(5, Command("true", become=True), 4.5).become
+    assert sweep(5, "ab", Command("true", become=True), 4.5).become
+
+
+def swept(path: str) -> str:
+    """What a sweep of a group and a token that nobody has says, with the commands of `path`."""
+    script = sweep(2**22 + 1, "0" * 32, Command("true"), 4.5).script
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env={"PATH": path, "ORCHESTRATOR_RUN": "own"}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode()
+
+
+def test_sweep_without_a_grep_that_works_does_not_say_gone(tmp_path: Path) -> None:
+    assert swept("/usr/bin:/bin") == "gone\n"
+    assert swept(str(tmp_path)) == "unsearched\n"
+    grep = tmp_path / "grep"
+    grep.write_text("#!/bin/sh\ncase $1 in -ls) exit 126;; esac\n")  # as when there are too many processes for a line
+    grep.chmod(0o755)
+    assert swept(str(tmp_path)) == "unsearched\n"
+
+
+@pytest.mark.skipif(not shutil.which("busybox"), reason="this machine has no busybox")
+def test_sweep_with_the_grep_of_busybox(tmp_path: Path) -> None:
+    (tmp_path / "grep").symlink_to(shutil.which("busybox") or "")
+    assert swept(str(tmp_path)) == "gone\n"
+    marked = subprocess.Popen(["sleep", "300"], env={"A": "1", "ORCHESTRATOR_RUN": "0" * 32, "Z": "\n"})
+    try:
+        assert swept(str(tmp_path)) == f"detached {marked.pid}\n"
+    finally:
+        marked.kill()
+        marked.wait()
+
+
+def test_fate_is_what_the_last_line_says() -> None:
+    assert fate(b"motd\ngone\n") == GONE
+    assert fate(b"detached 7 81\n").text.endswith("what it detached still runs (pid 7, 81)")
+    assert fate(b"detached 1 2 3 4 5 6 7\n").text.endswith("(pid 1, 2, 3, 4, 5 and 2 more)")
+    assert fate(b"unsearched").alive
+    for answer in (b"", b"\n", b"left 5", b"blind", b"detached", b"detached x", b"gone\nleft 5", b"gone 5"):
+        assert fate(answer) == UNKNOWN
