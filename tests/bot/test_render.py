@@ -243,6 +243,8 @@ def test_only_an_answer_makes_a_host_green() -> None:
     up = HostState(Phase.UP, NOW)
     assert hosts.HostView("a", up).health is hosts.Health.UNKNOWN
     assert hosts.HostView("a", HostState(Phase.PARKED, NOW)).health is hosts.Health.DOWN
+    assert hosts.HostView("a", HostState(Phase.CONNECTING, NOW)).health is hosts.Health.UNKNOWN
+    assert hosts.HostView("a", HostState(Phase.CONNECTING, NOW, "no route to host")).health is hosts.Health.DOWN
     for status in Status:
         if status is not Status.OK:
             assert hosts.HostView("a", up, VitalsAnswer("a", status)).health in (

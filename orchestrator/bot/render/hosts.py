@@ -45,7 +45,8 @@ class HostView:
     def health(self) -> Health:
         """Nothing but an answer of the host itself makes it UP."""
         if self.answer is None:
-            return Health.DOWN if self.state.phase in (Phase.BACKOFF, Phase.PARKED) else Health.UNKNOWN
+            failed = self.state.phase is not Phase.UP and self.state.reason  # also while it is tried once more
+            return Health.DOWN if failed or self.state.phase in (Phase.BACKOFF, Phase.PARKED) else Health.UNKNOWN
         if self.answer.vitals is not None:
             return Health.WARNING if _strained(self.answer.vitals) else Health.UP
         # It answered, though not what was asked; or it is connected, but slow.
