@@ -44,6 +44,7 @@ class Faces:
             Services(
                 inventory=lambda: app.inventory,
                 state=app.pool.state,
+                retry=app.pool.retry,
                 fleet=app.fleet,
                 door=app.door,
                 buttons=self.buttons,

@@ -87,6 +87,15 @@ class ShowHosts(OnHosts):
 
 
 @dataclass(frozen=True)
+class Reconnect(OnHosts):
+    """Try hosts again that are parked until a person acts."""
+
+    kind = "reconnect"
+    risk = Risk.CHANGE
+    sentence = "Try to connect again to {hosts}"
+
+
+@dataclass(frozen=True)
 class Exec(OnHosts):
     """Run a shell command. `timeout` is in seconds."""
 

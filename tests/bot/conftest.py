@@ -89,6 +89,7 @@ class Node:
             Services(
                 inventory=lambda: self.inventory,
                 state=self.pool.state,
+                retry=self.pool.retry,
                 fleet=self.fleet,
                 door=self.door,
                 buttons=self.buttons,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from orchestrator.bot.commands.agents import Agents
 from orchestrator.bot.conversation import Request
 from orchestrator.inventory import Host
+from tests import sshd
 from tests.bot.conftest import Node, inventory_of
 
 ALIVE = ("🟢", "🟡")  # a machine that tests may itself be short of something
@@ -77,7 +79,15 @@ async def test_more_than_twenty_hosts_are_paged(node: Node) -> None:
 async def test_slow_host_does_not_hold_up_the_list(node: Node, tarpit: Host) -> None:
     """The connect bound is 2 s here; the list must not wait longer than its own bound for it."""
     node.inventory = inventory_of([node.inventory.hosts["web1"], tarpit])
-    agents = Agents(lambda: node.inventory, node.pool.state, node.fleet, node.door, node.catalogues, wait=1.0)
+    agents = Agents(
+        lambda: node.inventory,
+        node.pool.state,
+        node.fleet,
+        node.door,
+        node.catalogues,
+        retry=node.pool.retry,
+        wait=1.0,
+    )
     person = node.person()
     began = time.monotonic()
     await agents.agents(Request(person.actor, person.chat, "en", "agents"))
@@ -101,3 +111,22 @@ async def test_empty_inventory_still_has_the_server(node: Node) -> None:
     assert (await person.say("/agents")).first_line.startswith("🖥 1 host · ")
     assert "the inventory has no hosts yet" in (await person.say("/broadcast id")).text
     assert "There are no hosts yet." in (await person.say("/start")).text
+
+
+async def test_a_refused_host_is_tried_again_when_a_person_says_so(node: Node, tmp_path: Path) -> None:
+    with sshd.fleet(tmp_path / "refusing") as servers:
+        server, accepted = servers.add(), servers.keys / "authorized_keys"
+        refused = replace(server.host("web9", key=servers.keys / "id_ed25519"), fingerprint=server.fingerprint)
+        node.inventory = inventory_of([refused])
+        accepted.rename(servers.keys / "away")
+        person = node.person()
+        answer = await person.say("/agents")
+        assert "🔴 web9" in answer.text
+        assert "Try 1 refused host again" in answer.labels
+        (servers.keys / "away").rename(accepted)
+        assert "🔴 web9" in (await person.say("/agents")).text, "nothing tries again by itself"
+        answer = person.last
+        await person.tap("Try 1 refused host again")
+        assert "🔴" not in answer.text
+        assert "Try 1 refused host again" not in answer.labels
+        assert server.log.count("Failed publickey") <= 1

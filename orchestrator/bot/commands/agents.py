@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -13,18 +13,22 @@ from orchestrator.bot.language import Catalogues
 from orchestrator.bot.live import Live, show
 from orchestrator.bot.message import Message
 from orchestrator.bot.render import hosts as render
-from orchestrator.control import Door, ShowHosts, evidence
+from orchestrator.control import Door, Reconnect, ShowHosts, evidence
 from orchestrator.fleet import Fleet, VitalsAnswer
 from orchestrator.inventory import Host, HostSet, Inventory
 from orchestrator.ssh.result import Status
-from orchestrator.ssh.state import HostState
+from orchestrator.ssh.state import HostState, Phase
 
 WAIT_S = 12.0  # just above the 10 s that a connect may take, so that its reason is still heard
 FRESH_S = 60.0  # turning a page asks nobody again within this time
 
 
 class Agents:
-    """Lists hosts. `state` gives a host's connection; `monotonic` seconds of a clock that never jumps."""
+    """Lists hosts.
+
+    `state` gives a host's connection, `retry` tries a parked one again; `monotonic` gives seconds of a clock that never
+    jumps.
+    """
 
     def __init__(
         self,
@@ -34,11 +38,13 @@ class Agents:
         door: Door,
         catalogues: Catalogues,
         *,
+        retry: Callable[[Host], Awaitable[None]],
         monotonic: Callable[[], float] = time.monotonic,
         wait: float = WAIT_S,
     ) -> None:
         self._inventory = inventory
         self._state = state
+        self._retry = retry
         self._fleet = fleet
         self._door = door
         self._catalogues = catalogues
@@ -54,6 +60,16 @@ class Agents:
 
     async def refresh(self, request: Request) -> None:
         """[↻]: in place."""
+        await self._ask(request)
+
+    async def retry(self, request: Request) -> None:
+        """[Try parked hosts again]: a person acted on why they were refused, and says so."""
+        parked = HostSet(host for host in self._hosts() if self._state(host).phase is Phase.PARKED)
+        if parked:
+            async with self._door.open(request.actor, Reconnect(parked)) as passage:
+                for host in parked:
+                    await self._retry(host)
+                passage.record({"status": "ok"})
         await self._ask(request)
 
     async def show(self, request: Request) -> None:

@@ -21,7 +21,14 @@ def build_router(services: Services) -> Router:
     commands: list[CommandSpec] = []
     general = General(services.inventory, services.preferences, services.catalogues, lambda: commands)
     status = OwnStatus(services.self_report, services.catalogues)
-    agents = Agents(services.inventory, services.state, services.fleet, services.door, services.catalogues)
+    agents = Agents(
+        services.inventory,
+        services.state,
+        services.fleet,
+        services.door,
+        services.catalogues,
+        retry=services.retry,
+    )
     executor = Executor(services.inventory, services.fleet, services.door, services.runs, services.catalogues)
     port_list = Ports(services.inventory, services.fleet, services.door, services.catalogues)
     closer = Closing(
@@ -48,6 +55,7 @@ def build_router(services: Services) -> Router:
     taps: Mapping[str, Handler] = {
         "agents.show": agents.show,
         "agents.refresh": agents.refresh,
+        "agents.retry": agents.retry,
         "exec.run": executor.run,
         "exec.refuse": executor.refuse,
         "exec.again": executor.again,

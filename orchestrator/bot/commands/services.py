@@ -17,10 +17,14 @@ from orchestrator.store import Buttons, Preferences
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What `build_router` needs. `inventory` gives the inventory as it stands, `state` a host's connection."""
+    """What `build_router` needs.
+
+    `inventory` gives the inventory as it stands, `state` a host's connection, and `retry` tries a parked host again.
+    """
 
     inventory: Callable[[], Inventory]
     state: Callable[[Host], HostState]
+    retry: Callable[[Host], Awaitable[None]]
     fleet: Fleet
     door: Door
     buttons: Buttons

@@ -69,8 +69,9 @@ def hosts(
     page = min(max(page, 0), pages - 1)
     shown = listed[page * PAGE : (page + 1) * PAGE]
     body = pre(_table(shown, now, locale)) if shown else esc(_("No host has a problem.") if complete else "…")
+    parked = sum(view.state.phase is Phase.PARKED for view in views) if complete else 0
     tail = _("as of {time}").format(time=locale.clock(now)) if complete else _("asking …")
-    return Message(lines((bold(_summary(views, locale)), body, esc(tail))), (_buttons(page, pages, only, locale),))
+    return Message(lines((bold(_summary(views, locale)), body, esc(tail))), _buttons(page, pages, only, parked, locale))
 
 
 def _summary(views: Sequence[HostView], locale: Locale) -> str:
@@ -156,7 +157,7 @@ def _percent(ratio: float | None) -> str:
     return f"{ratio:.0%}"
 
 
-def _buttons(page: int, pages: int, only: bool, locale: Locale) -> tuple[Button, ...]:
+def _buttons(page: int, pages: int, only: bool, parked: int, locale: Locale) -> tuple[tuple[Button, ...], ...]:
     _ = locale.gettext
 
     def button(label: str, page: int, only: bool, verb: str = "agents.show") -> Button:
@@ -168,4 +169,7 @@ def _buttons(page: int, pages: int, only: bool, locale: Locale) -> tuple[Button,
         row.append(button(f"◂ {page}/{pages}", page - 1, only))
     if page < pages - 1:
         row.append(button(f"{page + 2}/{pages} ▸", page + 1, only))
-    return tuple(row)
+    if not parked:
+        return (tuple(row),)
+    label = locale.ngettext("Try {n} refused host again", "Try {n} refused hosts again", parked).format(n=parked)
+    return tuple(row), (button(label, page, only, "agents.retry"),)
