@@ -1,0 +1,1 @@
+"""Playbooks in Ansible's YAML, run over the connection pool."""
