@@ -15,8 +15,8 @@ _FILES = {
     **{
         name: name
         for name in (
-            "apt", "assert", "blockinfile", "command", "copy", "cron", "debug", "dnf", "fail", "fetch", "file",
-            "get_url", "getent", "group", "hostname", "include_vars", "lineinfile", "package", "pause", "ping", "raw", "reboot",
+            "apt", "blockinfile", "command", "copy", "cron", "debug", "dnf", "fail", "fetch", "file", "get_url",
+            "getent", "group", "hostname", "include_vars", "lineinfile", "package", "pause", "ping", "raw", "reboot",
             "replace", "script", "service", "set_fact", "setup", "shell", "slurp", "stat", "systemd", "template",
             "unarchive", "user", "wait_for", "wait_for_connection",
         )
