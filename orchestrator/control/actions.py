@@ -107,6 +107,31 @@ class Exec(OnHosts):
 
 
 @dataclass(frozen=True)
+class RunPlaybook(OnHosts):
+    """Run a playbook, which can do what a shell can. `options` are the command line's, without values."""
+
+    kind = "run_playbook"
+    risk = Risk.SHELL
+    sentence = "Run playbook {action.playbook} on {hosts} {action.options}"
+    playbook: str
+    options: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The sentence; without options it ends with the hosts."""
+        return super().summary.rstrip()
+
+
+@dataclass(frozen=True)
+class CheckPlaybook(RunPlaybook):
+    """Predict what a playbook would change. Tasks that say ``check_mode: false`` run all the same."""
+
+    kind = "check_playbook"
+    risk = Risk.CHANGE
+    sentence = "Check what playbook {action.playbook} would change on {hosts} {action.options}"
+
+
+@dataclass(frozen=True)
 class ListPorts(OnHosts):
     """List listening sockets."""
 

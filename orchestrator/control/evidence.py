@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from orchestrator.fleet import CloseOutcome, Inspection, PortsAnswer, Report, VitalsAnswer
+from orchestrator.playbook.events import Outcome
+from orchestrator.playbook.story import Story
+
+_TOLD = frozenset((Outcome.CHANGED, Outcome.FAILED, Outcome.UNREACHABLE))
 
 
 def of_report(report: Report) -> Mapping[str, Any]:
@@ -38,3 +43,20 @@ def of_closing(outcome: CloseOutcome) -> Mapping[str, Any]:
         "detail": outcome.detail,
         "processes": [{"pid": e.pid, "state": e.state, "signal": e.signal} for e in outcome.endings],
     }
+
+
+def of_story(story: Story) -> Mapping[str, Any]:
+    """Each host's counts, the tasks that changed something or went wrong on it, and how the run ended."""
+    hosts: dict[str, dict[str, Any]] = {
+        host: {name: count for name, count in asdict(counts).items() if count} for host, counts in story.recap.items()
+    }
+    for task in story.tasks:
+        for host, result in task.results.items():
+            if result.outcome in _TOLD:
+                told = hosts.setdefault(host, {}).setdefault("tasks", [])
+                told.append({"at": str(task.started.at), "name": task.started.name, "outcome": result.outcome.value})
+    ended = story.ended
+    if ended is None:
+        return {"status": "unknown", "hosts": hosts}
+    how = {"stopped": ended.stopped, "aborted": ended.aborted, "may_be_running": dict(ended.may_be_running)}
+    return {"hosts": hosts, **{name: value for name, value in how.items() if value}}
