@@ -79,6 +79,7 @@ class LocalTarget(Target):
     """This machine through `shell`, in `folder`.
 
     `exchanges` counts the calls, `told` collects what progress said. Files are found in `search`, then in `folder`.
+    `root` is the host's file tree as seen from here, `scratch` a folder in it for what a call needs.
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class LocalTarget(Target):
         self.search = search
         self.exchanges = 0
         self.told: list[str] = []
+        self.root = Path("/")
+        self.scratch: Path | None = None
 
     async def sh(
         self,
@@ -118,10 +121,11 @@ class LocalTarget(Target):
         **parameters: Parameter,
     ) -> Answer:
         self.exchanges += 1
-        with tempfile.TemporaryDirectory(prefix="target.") as name:
+        with tempfile.TemporaryDirectory(prefix="target.", dir=self.scratch) as name:
             private = Path(name)
+            there = Path("/") / private.relative_to(self.root)
             lines = [
-                f"exec 3>{shlex.quote(str(private / 'records'))}",
+                f"exec 3>{shlex.quote(str(there / 'records'))}",
                 _SAY,
                 closure(program),
                 *(assignment(*item) for item in parameters.items()),
@@ -135,7 +139,7 @@ class LocalTarget(Target):
             with stdin.open("rb") as source:
                 process = await asyncio.create_subprocess_exec(
                     *self.shell.argv,
-                    str(private / "program"),
+                    str(there / "program"),
                     stdin=source,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.PIPE,
