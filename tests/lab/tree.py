@@ -19,10 +19,14 @@ _PUBLIC_MIRROR = "http://deb.debian.org/debian"
 _BUILD_TIMEOUT = 1200
 
 _PACKAGES = (
+    "acl",
     "busybox-static",
+    "bzip2",
     "ca-certificates",
+    "cron",
     "curl",
     "dbus",
+    "doas",
     "iproute2",
     "lsof",
     "nftables",
@@ -30,11 +34,20 @@ _PACKAGES = (
     "procps",
     "psmisc",
     "python3",
+    "python3-apt",
     "rsyslog",
     "sudo",
     "systemd",
     "systemd-sysv",
+    "unzip",
+    "wget",
+    "xz-utils",
+    "zstd",
 )
+"""On every host: what is managed, and what ansible-core's modules ask for when they judge ours."""
+
+_ONLY_ON = {"bookworm": ("createrepo-c", "dnf")}
+"""Further packages of one release. A Debian host with dnf is no habit of anybody's: it is here to try dnf on."""
 
 _FINISH = r"""
 set -eu
@@ -50,8 +63,8 @@ rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id
 mkdir -p /etc/systemd/system.conf.d
 printf '[Manager]\nDefaultTimeoutStopSec=5s\n' >/etc/systemd/system.conf.d/lab.conf
 # Nothing here may act by itself while a test runs, and there is no console to log in on.
-systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service \
-    console-getty.service getty.target
+systemctl mask apt-daily.timer apt-daily-upgrade.timer dnf-makecache.timer cron.service \
+    e2scrub_all.timer e2scrub_reap.service console-getty.service getty.target
 rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/*
 """
 
@@ -60,7 +73,7 @@ def tree(release: str) -> Path:
     """Root of a ready Debian `release` (see RELEASES), built on first use in about a minute; read-only by agreement."""
     if release not in RELEASES:
         raise LabError(f"release {release!r} is not one of {', '.join(RELEASES)}")
-    recipe = "\0".join((release, *_PACKAGES, _FINISH))
+    recipe = "\0".join((release, *_packages(release), _FINISH))
     name = f"{release}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     ready = place.trees() / name
     if ready.is_dir():
@@ -79,6 +92,10 @@ def make_trees(releases: Iterable[str]) -> dict[str, Path]:
         return dict(zip(wanted, pool.map(tree, wanted), strict=True))
 
 
+def _packages(release: str) -> tuple[str, ...]:
+    return _PACKAGES + _ONLY_ON.get(release, ())
+
+
 def _build(release: str, ready: Path) -> None:
     """Make the tree under another name first, so that a name always means a whole tree."""
     partial = ready.with_name(f".{ready.name}.partial")
@@ -87,7 +104,7 @@ def _build(release: str, ready: Path) -> None:
         "debootstrap",
         "--variant=minbase",
         f"--keyring={KEYRING}",
-        f"--include={','.join(_PACKAGES)}",
+        f"--include={','.join(_packages(release))}",
         release,
         str(partial),
         mirror(),
