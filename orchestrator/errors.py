@@ -40,6 +40,14 @@ class InventoryError(OrchestratorError, ValueError):
     """The inventory cannot be read as written; `where` is ``file:line``."""
 
 
+class PlaybookError(OrchestratorError, ValueError):
+    """A playbook, role or variable file cannot be run as written; `where` is ``file:line``."""
+
+
+class Unsupported(PlaybookError):
+    """Ansible may know this, we do not: an unknown module, keyword, filter. Told before anything runs."""
+
+
 class UnknownHost(OrchestratorError, LookupError):
     """A pattern names something that is not in the inventory."""
 

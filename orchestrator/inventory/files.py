@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestrator.errors import InventoryError
+from orchestrator.errors import InventoryError, OrchestratorError
 
 MAX_SIZE = 16 << 20
 """Bytes in one file. 100,000 hosts with three variables each take half of it."""
@@ -19,22 +19,34 @@ MAX_SIZE = 16 << 20
 def read_text(path: Path, label: str) -> str:
     """The text of an inventory file, its byte order mark removed.
 
-    `label` is how errors call the file. Raises InventoryError when the file is missing, unreadable, not a regular
-    file, writable by others, larger than 16 MiB, or not UTF-8 (then with the line).
+    `label` is how errors call the file. Raises InventoryError as `read_bytes` and `decode` do.
     """
-    with _open(path, label) as file:
+    return decode(read_bytes(path, label), label)
+
+
+def read_bytes(path: Path, label: str, error: type[OrchestratorError] = InventoryError) -> bytes:
+    """The content of a file.
+
+    Raises `error` when the file is missing, unreadable, not a regular file, writable by others, or larger than 16 MiB.
+    """
+    with _open(path, label, error) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise InventoryError("is not a regular file", where=label, remedy="Put a file in its place or remove it.")
-        _refuse_others(status, path, label)
+            raise error("is not a regular file", where=label, remedy="Put a file in its place or remove it.")
+        _refuse_others(status, path, label, error)
         data = file.read(MAX_SIZE + 1)
     if len(data) > MAX_SIZE:
-        raise InventoryError(f"is larger than {MAX_SIZE >> 20} MiB", where=label, remedy="Split it into several files.")
+        raise error(f"is larger than {MAX_SIZE >> 20} MiB", where=label, remedy="Split it into several files.")
+    return data
+
+
+def decode(data: bytes, label: str, error: type[OrchestratorError] = InventoryError) -> str:
+    """`data` as text without its byte order mark. Raises `error`, with the line, when it is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InventoryError("is not UTF-8 text", where=f"{label}:{line}", remedy="Save it as UTF-8.") from error
+    except UnicodeDecodeError as fault:
+        line = data.count(b"\n", 0, fault.start) + 1
+        raise error("is not UTF-8 text", where=f"{label}:{line}", remedy="Save it as UTF-8.") from fault
 
 
 def list_folder(path: Path, label: str, *, required: bool = True) -> list[str]:
@@ -43,7 +55,7 @@ def list_folder(path: Path, label: str, *, required: bool = True) -> list[str]:
     Raises InventoryError as `read_text` does.
     """
     try:
-        _refuse_others(path.stat(), path, label)
+        _refuse_others(path.stat(), path, label, InventoryError)
         return sorted((entry.name for entry in path.iterdir()), key=os.fsencode)
     except FileNotFoundError as error:
         if not required:
@@ -61,11 +73,11 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _open(path: Path, label: str) -> BinaryIO:
+def _open(path: Path, label: str, error: type[OrchestratorError]) -> BinaryIO:
     try:
         return open(path, "rb", opener=_without_waiting)
-    except OSError as error:
-        raise InventoryError(f"cannot be read: {_reason(error)}", where=label) from error
+    except OSError as fault:
+        raise error(f"cannot be read: {_reason(fault)}", where=label) from fault
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -73,11 +85,11 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _refuse_others(status: os.stat_result, path: Path, label: str) -> None:
-    """Who can write the inventory chooses where our commands run: only root and ourselves may."""
+def _refuse_others(status: os.stat_result, path: Path, label: str, error: type[OrchestratorError]) -> None:
+    """Who can write the inventory or a playbook chooses what runs where: only root and ourselves may."""
     quoted = shlex.quote(str(path))
     if status.st_uid not in (0, os.geteuid()):
-        raise InventoryError(
+        raise error(
             f"belongs to user {status.st_uid}, who could change it",
             where=label,
             remedy=f"Run: chown {os.geteuid()} {quoted}",
@@ -85,9 +97,7 @@ def _refuse_others(status: os.stat_result, path: Path, label: str) -> None:
     shared = status.st_mode & stat.S_IWGRP and not _private_group(status.st_uid, status.st_gid)
     if shared or status.st_mode & stat.S_IWOTH:
         mode = stat.S_IMODE(status.st_mode)
-        raise InventoryError(
-            f"can be written by others (mode {mode:04o})", where=label, remedy=f"Run: chmod go-w {quoted}"
-        )
+        raise error(f"can be written by others (mode {mode:04o})", where=label, remedy=f"Run: chmod go-w {quoted}")
 
 
 def _private_group(uid: int, gid: int) -> bool:

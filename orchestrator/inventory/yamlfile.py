@@ -11,7 +11,7 @@ import yaml
 from yaml.composer import Composer
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from orchestrator.errors import InventoryError
+from orchestrator.errors import InventoryError, OrchestratorError
 from orchestrator.inventory.variables import Vaulted, Verbatim, fits
 
 _K = TypeVar("_K", bound=Hashable)
@@ -64,19 +64,20 @@ class _Loader(Composer, yaml.CSafeLoader):
 class YamlFile:
     """One parsed YAML (or JSON) document.
 
-    Raises InventoryError with ``file:line`` for everything that is wrong, here and in its methods.
+    Raises `error` with ``file:line`` for everything that is wrong, here and in its methods.
     """
 
-    def __init__(self, text: str, label: str) -> None:
+    def __init__(self, text: str, label: str, error: type[OrchestratorError] = InventoryError) -> None:
         """`label` is how errors call the file."""
         self._label = label
+        self._error = error
         self._budget = _MAX_VALUES
         # JSON may be indented with tabs, which YAML forbids; inside its strings a tab cannot stand unescaped.
         self._loader = _Loader(text.replace("\t", " ") if "\t" in text and _is_json(text) else text)
         try:
             self.root: Node | None = self._loader.get_single_node()
-        except yaml.YAMLError as error:
-            raise _syntax_error(error, text, label) from error
+        except yaml.YAMLError as fault:
+            raise self._syntax_error(fault, text) from fault
 
     def where(self, node: Node) -> str:
         """``file:line`` of a node."""
@@ -97,7 +98,7 @@ class YamlFile:
             key = read(key_node)
             if key in own:
                 what = f"{key} is given twice, first on line {own[key][1].start_mark.line + 1}"
-                raise InventoryError(what, where=self.where(key_node), remedy="Remove one of them.")
+                raise self._error(what, where=self.where(key_node), remedy="Remove one of them.")
             own[key] = (key, key_node, value)
         yield from (merged | own).values()
 
@@ -114,32 +115,35 @@ class YamlFile:
             return {key: self.value(value) for key, _, value in self._entries(node, self._any_key)}
         if isinstance(node, SequenceNode) and node.tag == _YAML + "seq":
             return [self.value(item) for item in node.value]
-        raise InventoryError(f"the tag {node.tag} is not known here", where=self.where(node), remedy="Remove the tag.")
+        raise self._error(f"the tag {node.tag} is not known here", where=self.where(node), remedy="Remove the tag.")
+
+    def text(self, node: ScalarNode) -> str:
+        """A text's value; a subclass may remember where it stood."""
+        return str(node.value)
 
     def _scalar(self, node: ScalarNode) -> Any:
         if node.tag == _YAML + "str":
-            return node.value
+            return self.text(node)
         try:
             value = self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError, KeyError) as error:
-            raise InventoryError(f"{node.value!r} cannot be read as YAML", where=self.where(node)) from error
+        except (yaml.YAMLError, ValueError, KeyError) as fault:
+            raise self._error(f"{node.value!r} cannot be read as YAML", where=self.where(node)) from fault
         if not fits(value):
-            raise InventoryError("a number of more than 64 bits", where=self.where(node), remedy="Write it in quotes.")
+            raise self._error("a number of more than 64 bits", where=self.where(node), remedy="Write it in quotes.")
         return value
 
     def _unsafe(self, node: Node) -> Any:
         # The tag hides what the value would be without it.
         untagged = copy.copy(node)
         untagged.tag = self._loader.resolve(type(node), node.value, (True, False))  # type: ignore[no-untyped-call]
-        value = self.value(untagged)
-        return Verbatim(value) if isinstance(value, str) else value
+        return _verbatim(self.value(untagged))
 
     def _name(self, node: Node) -> str:
         """A key that must be text: the name of a group, a host or a variable."""
         if isinstance(node, ScalarNode) and node.tag != _YAML + "str":
             word = node.tag.rpartition(":")[2]
             what = f"the key {node.value} reads as {word}, not as a name"
-            raise InventoryError(what, where=self.where(node), remedy=f'Write "{node.value}" in quotes.')
+            raise self._error(what, where=self.where(node), remedy=f'Write "{node.value}" in quotes.')
         return str(self._any_key(node))
 
     def _any_key(self, node: Node) -> Any:
@@ -147,14 +151,14 @@ class YamlFile:
         if isinstance(node, ScalarNode):
             return self.value(node)
         what = "a list or mapping stands where a name must be"
-        raise InventoryError(what, where=self.where(node), remedy="Check the indentation and the braces.")
+        raise self._error(what, where=self.where(node), remedy="Check the indentation and the braces.")
 
     def _merged(self, node: Node, read: Callable[[Node], _K]) -> Iterator[tuple[_K, Node, Node]]:
         """Entries brought in by ``<<``; of several mappings the first one wins (https://yaml.org/type/merge.html)."""
         mappings = node.value if isinstance(node, SequenceNode) else [node]
         for mapping in reversed(mappings):
             if not isinstance(mapping, MappingNode):
-                raise InventoryError("<< takes a mapping or a list of mappings", where=self.where(mapping))
+                raise self._error("<< takes a mapping or a list of mappings", where=self.where(mapping))
             self._spend(mapping)
             yield from self._entries(mapping, read)
 
@@ -162,7 +166,26 @@ class YamlFile:
         """Bound the work: aliases of aliases can spell a billion values in a few lines, or refer to themselves."""
         self._budget -= 1
         if self._budget < 0:
-            raise InventoryError("its aliases expand without end", where=self.where(node), remedy="Write values out.")
+            raise self._error("its aliases expand without end", where=self.where(node), remedy="Write values out.")
+
+    def _syntax_error(self, fault: yaml.YAMLError, text: str) -> OrchestratorError:
+        mark = getattr(fault, "problem_mark", None) or getattr(fault, "context_mark", None)
+        problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]
+        where = f"{self._label}:{mark.line + 1}" if mark else self._label
+        if mark and _character(text, mark.line, mark.column) == "\t":
+            return self._error("a tab where YAML wants spaces", where=where, remedy="Indent with spaces.")
+        return self._error(f"is not YAML: {' '.join(problem.split())}", where=where)
+
+
+def _verbatim(value: Any) -> Any:
+    """`value` with every text in it, keys aside, meant literally."""
+    if isinstance(value, str):
+        return Verbatim(value)
+    if isinstance(value, list):
+        return [_verbatim(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _verbatim(item) for key, item in value.items()}
+    return value
 
 
 def _is_json(text: str) -> bool:
@@ -171,15 +194,6 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _syntax_error(error: yaml.YAMLError, text: str, label: str) -> InventoryError:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    where = f"{label}:{mark.line + 1}" if mark else label
-    if mark and _character(text, mark.line, mark.column) == "\t":
-        return InventoryError("a tab where YAML wants spaces", where=where, remedy="Indent with spaces.")
-    return InventoryError(f"is not YAML: {' '.join(problem.split())}", where=where)
 
 
 def _character(text: str, line: int, column: int) -> str:
