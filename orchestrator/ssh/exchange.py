@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Protocol
 
+from orchestrator.ssh.become import Entrance
 from orchestrator.ssh.capture import Capture
 from orchestrator.ssh.remote import Program
 
 OnOutput = Callable[[str, bytes], None]
 
 _CHUNK = 1 << 16
-_PREAMBLE_LIMIT = 1 << 16
 
 
 class Channel(Protocol):
@@ -29,10 +28,28 @@ class Channel(Protocol):
         """Hang up; does not end the command."""
 
 
+class Receiver(Protocol):
+    """What a transport reports to, and where it notes that it asked the host to start something."""
+
+    requested: bool
+
+    def received(self, stream: str, data: bytes) -> None:
+        """Take output: `stream` is ``stdout`` or ``stderr``."""
+
+    def exited(self, exit_code: int | None, signal: str | None = None) -> None:
+        """It ended with a status, or by a signal (its name without SIG, the code as a shell gives it)."""
+
+    def closed(self, loss: str = "") -> None:
+        """Nothing more will come; `loss` says why when the way broke."""
+
+    def pause(self, paused: bool) -> None:
+        """Hold back standard input, or let it flow again."""
+
+
 class Spawner(Protocol):
     """Starts commands on one host."""
 
-    async def spawn(self, line: str, exchange: Exchange) -> Channel:
+    async def spawn(self, line: str, exchange: Receiver) -> Channel:
         """Start `line` in the account's shell, reporting to `exchange`. Raises NotStarted."""
 
     def spoil(self) -> None:
@@ -52,7 +69,7 @@ class NotStarted(Exception):
 class Exchange:
     """Collects the output of one command within bounds, feeds its input, and knows how it ended.
 
-    A transport calls `received`, `exited`, `closed` and `pause`; everything else is for whoever runs the command.
+    A transport reports to it (see Receiver); everything else is for whoever runs the command.
     """
 
     def __init__(self, program: Program, limit: int, on_output: OnOutput | None = None) -> None:
@@ -62,46 +79,38 @@ class Exchange:
         self.exit_code: int | None = None
         self.signal: str | None = None
         self.loss = ""
-        self.group: int | None = None
-        self.refused = False
+        self.entrance = Entrance(program.token, program.become)
         self.fault: Exception | None = None
         self.ended = asyncio.Event()
         self.finished = asyncio.Event()
-        self.announced = asyncio.Event()
         self._program = program
         self._on_output = on_output
-        self._preamble = bytearray()
-        self._mark = re.compile(rb"%b(?:\?| (\d+)\n)" % program.token.encode())
-        self._asked = 0
-        self._may_ask = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
 
     # -- what a transport reports
 
     def received(self, stream: str, data: bytes) -> None:
-        """Take output: `stream` is ``stdout`` or ``stderr``."""
-        if stream == "stderr" and not self.announced.is_set():
-            data = self._listen(data)
+        """See Receiver."""
+        if not self.entrance.announced.is_set():
+            data = self.entrance.listen(stream, data)
         self._keep(stream, data)
 
     def exited(self, exit_code: int | None, signal: str | None = None) -> None:
-        """The command ended with a status, or by a signal (its name without SIG, the code as a shell gives it)."""
+        """See Receiver."""
         self.exit_code, self.signal = exit_code, signal
         self.ended.set()
 
     def closed(self, loss: str = "") -> None:
-        """Nothing more will come; `loss` says why when the way broke."""
-        self._keep("stderr", bytes(self._preamble))
-        self._preamble.clear()
+        """See Receiver."""
         self.loss = loss
         self.ended.set()
         self.finished.set()
-        self._may_ask.set()
+        self._keep("stderr", self.entrance.end())
         self._writable.set()
 
     def pause(self, paused: bool) -> None:
-        """Hold back standard input, or let it flow again."""
+        """See Receiver."""
         if paused:
             self._writable.clear()
         else:
@@ -121,20 +130,12 @@ class Exchange:
     async def feed(self, channel: Channel) -> None:
         """Send standard input, then its end; a reader that went away is no error, its exit status tells.
 
-        With a become password everything waits: the password goes to sudo's first question only, and the script
-        only to the shell that announced itself, never to another question.
+        Where a question may come everything waits: the password goes to that only, and the script only to the shell
+        that announced itself.
         """
-        program = self._program
         try:
-            if program.password is not None:
-                while not (self.announced.is_set() or self.finished.is_set() or self.refused):
-                    await self._may_ask.wait()
-                    self._may_ask.clear()
-                    if self._asked == 1 and not self.announced.is_set():
-                        channel.write(program.password + b"\n")
-                    self.refused = self._asked > 1
-            if not self.refused:
-                view = memoryview(program.stdin)
+            if not self.entrance.must_wait or await self.entrance.passed(channel, self.finished):
+                view = memoryview(self._program.stdin)
                 for start in range(0, len(view), _CHUNK):
                     await self._writable.wait()
                     channel.write(bytes(view[start : start + _CHUNK]))
@@ -156,23 +157,3 @@ class Exchange:
             self._on_output = None
             self.fault = error
             self.ended.set()
-
-    def _listen(self, data: bytes) -> bytes:
-        """Hold back early standard error until the announcement is in it; give back what is the command's own."""
-        self._preamble += data
-        while found := self._mark.search(self._preamble):
-            group = found[1]
-            del self._preamble[found.start() : found.end()]
-            if group is None:
-                self._asked += 1
-            else:
-                self.group = int(group) or None
-                self.announced.set()
-                self._may_ask.set()
-                data, self._preamble = bytes(self._preamble), bytearray()
-                return data
-            self._may_ask.set()
-        surplus = len(self._preamble) - _PREAMBLE_LIMIT
-        data = bytes(self._preamble[: max(0, surplus)])
-        del self._preamble[: max(0, surplus)]
-        return data

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from orchestrator.inventory.model import Host
+from orchestrator.inventory.model import Become, Host
 from orchestrator.ssh.exchange import Channel, Exchange, NotStarted, OnOutput, Spawner
 from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.limits import Limits
@@ -20,9 +20,6 @@ from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.sweep import GONE, UNKNOWN, Fate, fate, sweep
 
 T = TypeVar("T")
-
-# As sh, bash, zsh and fish say it, each with status 127.
-_NO_SUDO = re.compile(rb"sudo: (command )?not found|(not found|unknown command): sudo", re.IGNORECASE)
 
 
 async def first(*events: asyncio.Event | None, timeout: float | None = None) -> bool:
@@ -63,7 +60,7 @@ class Execution:
         Takes at most `command.timeout` + `limits.kill_timeout` seconds after the start. Cancellation stops the remote
         process first, within `limits.kill_timeout`.
         """
-        wrapped = program(self.host, self.command)
+        wrapped = program(self._become, self.command)
         exchange = Exchange(wrapped, self.command.limit, on_output)
         started_at, started = datetime.now(UTC), time.monotonic()
         deadline = started + self.command.timeout
@@ -111,7 +108,7 @@ class Execution:
         if exchange.has_status:
             if overdue and exchange.exit_code == 128 + signal.SIGKILL:
                 return Status.TIMEOUT  # the host's own backstop was quicker than we were
-            return Status.OK if exchange.exit_code == 0 and exchange.announced.is_set() else Status.FAILED
+            return Status.OK if exchange.exit_code == 0 and exchange.entrance.announced.is_set() else Status.FAILED
         if exchange.finished.is_set():
             return Status.LOST
         if (stop is not None and stop.is_set()) or exchange.fault is not None:
@@ -137,9 +134,9 @@ class Execution:
                     await asyncio.wait([opening], timeout=self.limits.kill_timeout / 2)
                 if not exchange.requested:
                     return GONE
-                await first(exchange.announced, exchange.ended, timeout=self.limits.kill_timeout / 2)
-                if exchange.group is not None:
-                    known = await self._swept(exchange.group, token)
+                await first(exchange.entrance.announced, exchange.ended, timeout=self.limits.kill_timeout / 2)
+                if exchange.entrance.group is not None:
+                    known = await swept(self.reserve, self._become, exchange.entrance.group, token, self.limits)
         except (TimeoutError, NotStarted, NoConnection):
             pass
         if known is UNKNOWN:
@@ -148,17 +145,9 @@ class Execution:
             await first(exchange.finished, timeout=0.2)
         return known
 
-    async def _swept(self, group: int, token: str) -> Fate:
-        command = sweep(group, token, self.command, self.limits.kill_timeout)
-        wrapped = program(self.host, command)
-        exchange = Exchange(wrapped, command.limit)
-        channel = await self.reserve.spawn(wrapped.line, exchange)
-        try:
-            await exchange.feed(channel)
-            await exchange.finished.wait()
-        finally:
-            channel.close()
-        return fate(exchange.stdout.value) if exchange.exit_code == 0 else UNKNOWN
+    @property
+    def _become(self) -> Become | None:
+        return become_of(self.host, self.command)
 
     def _result(self, exchange: Exchange, status: Status, known: Fate, started_at: datetime, duration: float) -> Result:
         return Result(
@@ -183,20 +172,49 @@ class Execution:
             return f"stopped on request; {known.text}"
         if status is Status.LOST:
             how = exchange.loss or "the session closed without an exit status"
-            begun = "" if exchange.announced.is_set() else "; it had not reported its start"
+            begun = "" if exchange.entrance.announced.is_set() else "; it had not reported its start"
             return f"{how}{begun}; {known.text}"
-        if exchange.refused:
-            return "never started: sudo did not accept the become password"
-        if not exchange.announced.is_set():
-            asked = become_of(self.host, self.command) is not None
-            if asked and exchange.exit_code == 127 and _NO_SUDO.search(exchange.stderr.value):
-                return "never started: sudo is not installed (become: true)"
-            return "never started: the account's shell, a forced command or sudo ended first"
+        if not exchange.entrance.announced.is_set():
+            return never_started(exchange, self._become)
         if exchange.signal is not None:
             return f"killed by signal {exchange.signal}"
         if not exchange.finished.is_set():
             return "a background process kept the output open"
         return ""
+
+
+def never_started(exchange: Exchange, become: Become | None) -> str:
+    """Why a command or shell ended before it announced itself."""
+    if exchange.entrance.failure:
+        return exchange.entrance.failure
+    method = become.method if become is not None else ""
+    if method and exchange.exit_code == 127 and _names_missing(method, exchange.stderr.value):
+        return f"never started: {method} is not installed (become: true)"
+    return f"never started: the account's shell, a forced command{f' or {method}' * bool(method)} ended first"
+
+
+async def swept(reserve: Spawner, become: Become | None, group: int, token: str, limits: Limits) -> Fate:
+    """End process group `group`, which runs as `become` with the mark `token`, and tell what is known of it then.
+
+    Raises NotStarted, NoConnection; the caller bounds the time.
+    """
+    command = sweep(group, token, limits.kill_timeout)
+    wrapped = program(become, command)
+    exchange = Exchange(wrapped, command.limit)
+    channel = await reserve.spawn(wrapped.line, exchange)
+    try:
+        await exchange.feed(channel)
+        await exchange.finished.wait()
+    finally:
+        channel.close()
+    return fate(exchange.stdout.value) if exchange.exit_code == 0 else UNKNOWN
+
+
+def _names_missing(program: str, said: bytes) -> bool:
+    """True if a shell `said` that there is no `program`, as sh, bash, zsh and fish say it, each with status 127."""
+    name = re.escape(program.encode())
+    missing = rb"\b%b: (command )?not found|(not found|unknown command): %b\b" % (name, name)
+    return re.search(missing, said, re.IGNORECASE) is not None
 
 
 def exit_code_of(signal_name: str) -> int | None:

@@ -8,16 +8,16 @@ from typing import cast
 
 import asyncssh
 
-from orchestrator.ssh.exchange import Channel, Exchange, NotStarted
+from orchestrator.ssh.exchange import Channel, NotStarted, Receiver
 from orchestrator.ssh.execution import exit_code_of, first
 from orchestrator.ssh.failure import one_line
 from orchestrator.ssh.limits import Limits
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
-    """Passes what asyncssh says of one session on to its Exchange."""
+    """Passes what asyncssh says of one session on to its Receiver."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Receiver) -> None:
         self._exchange = exchange
         self.channel: asyncssh.SSHClientChannel[bytes] | None = None
 
@@ -158,7 +158,7 @@ class Link:
 
     # -- Spawner
 
-    async def spawn(self, line: str, exchange: Exchange) -> Channel:
+    async def spawn(self, line: str, exchange: Receiver) -> Channel:
         """Start `line` (see Spawner). Once the request is out, a broken connection is the exchange's news."""
         session = _Session(exchange)
 
@@ -196,7 +196,7 @@ class Reserve:
         self._link = link
         self._reopen = reopen
 
-    async def spawn(self, line: str, exchange: Exchange) -> Channel:
+    async def spawn(self, line: str, exchange: Receiver) -> Channel:
         """See Spawner; raises NoConnection, too."""
         try:
             return await self._link.spawn(line, exchange)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from orchestrator.inventory.model import Host
-from orchestrator.ssh.exchange import Channel, Exchange, NotStarted, OnOutput
+from orchestrator.ssh.exchange import Channel, NotStarted, OnOutput, Receiver
 from orchestrator.ssh.execution import Execution, exit_code_of
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.result import Command, Result, Status
@@ -19,9 +19,9 @@ _FILES = {1: "stdout", 2: "stderr"}
 
 
 class _Process(asyncio.SubprocessProtocol):
-    """One local shell: passes what happens to its Exchange, and is its Channel."""
+    """One local shell: passes what happens to its Receiver, and is its Channel."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Receiver) -> None:
         self._exchange = exchange
         self._transport: asyncio.SubprocessTransport | None = None
 
@@ -75,7 +75,7 @@ class _Process(asyncio.SubprocessProtocol):
 class Here:
     """Spawner for this machine. Commands get the home and environment of a fresh login, as ours holds secrets."""
 
-    async def spawn(self, line: str, exchange: Exchange) -> Channel:
+    async def spawn(self, line: str, exchange: Receiver) -> Channel:
         """Start `line` in /bin/sh, in a session of its own as sshd would."""
         exchange.requested = True
         try:

@@ -13,12 +13,12 @@ environment, which what leaves the session takes along: that is how it is found 
 from __future__ import annotations
 
 import math
-import re
 import secrets
 from dataclasses import dataclass, field
 
 from orchestrator.errors import UsageError
 from orchestrator.inventory.model import Become, Host
+from orchestrator.ssh.become import entering, unfit_become
 from orchestrator.ssh.result import Command
 
 # The name of the environment variable that holds the token.
@@ -45,21 +45,19 @@ _LOAD = (
     'set -- "${{s%{token}}}"; unset s; eval "set --; $1"'
 )
 
-_ACCOUNT = re.compile(r"#?[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
-
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """One command as it goes to a host.
 
-    `line` is what the login shell gets, `stdin` the bytes to feed; `token` marks the announcement, ``token?`` the
-    question for `password`.
+    `line` is what the login shell gets, `stdin` the bytes to feed; `token` marks the announcement, and `become` tells
+    which question may come before it.
     """
 
     line: str
     stdin: bytes = field(repr=False)
     token: str
-    password: bytes | None = field(default=None, repr=False)
+    become: Become | None = None
 
 
 def become_of(host: Host, command: Command) -> Become | None:
@@ -77,28 +75,13 @@ def unfit(host: Host, command: Command) -> str | None:
     if not 0 < command.timeout < math.inf or command.limit < 0:
         raise UsageError("timeout must be a number above 0, limit at least 0", where=f"host {host.name}")
     become = become_of(host, command)
-    if become is None:
-        return None
-    if become.method != "sudo":
-        return f"never started: become method {become.method!r} is not supported, only sudo"
-    if not _ACCOUNT.fullmatch(become.user):
-        return f"never started: {become.user!r} is no account name"
-    if become.password is not None and "\n" in become.password:
-        return "never started: the become password holds a line break"
-    return None
+    return unfit_become(become) if become is not None else None
 
 
-def program(host: Host, command: Command) -> Program:
-    """Wrap `command` for `host`; both must be fit (see `unfit`)."""
+def program(become: Become | None, command: Command) -> Program:
+    """Wrap `command` to run as `become`; both must be fit (see `unfit`)."""
     token = secrets.token_hex(16)
     script = command.script.encode("utf-8", "surrogateescape") + token.encode()
     load = _LOAD.format(size=len(script), token=token)
     wrapper = _WRAPPER.format(mark=MARK, token=token, backstop=math.ceil(command.timeout) + _BACKSTOP_DELAY)
-    shell = f"/bin/sh -c '{wrapper}' sh '{load}'"
-    become = become_of(host, command)
-    if become is None:
-        return Program(f"exec {shell}", script + command.stdin, token)
-    if become.password is None:
-        return Program(f"exec sudo -n -H -u '{become.user}' -- {shell}", script + command.stdin, token)
-    sudo = f"exec sudo -S -p '{token}?' -H -u '{become.user}' --"
-    return Program(f"{sudo} {shell}", script + command.stdin, token, become.password.encode())
+    return Program(entering(become, token, wrapper, load), script + command.stdin, token, become)

@@ -78,14 +78,14 @@ UNKNOWN = Fate(True, "it may still be running")
 _UNSEARCHED = Fate(True, "its process group is gone, but what it detached could not be looked for")
 
 
-def sweep(group: int, token: str, command: Command, timeout: float) -> Command:
+def sweep(group: int, token: str, timeout: float) -> Command:
     """The command that ends everything in process group or session `group`: TERM, after a second KILL.
 
-    It runs as the same user as `command`, whose token is `token`, and prints one line for `fate`: ``gone``,
+    It must run as the user of what is to end, whose token is `token`, and prints one line for `fate`: ``gone``,
     ``detached PID...`` (the group is gone, these carry the mark), ``unsearched`` (the group is gone, no way to look
     for marks), ``left PID...`` or ``blind`` (no /proc to look at).
     """
-    return Command(_SWEEP.format(group=group, mark=MARK, token=token), timeout=timeout, become=command.become)
+    return Command(_SWEEP.format(group=group, mark=MARK, token=token), timeout=timeout)
 
 
 def fate(answer: bytes) -> Fate:

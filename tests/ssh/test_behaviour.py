@@ -247,10 +247,10 @@ async def test_fifty_at_once_on_one_host(target: Target) -> None:
 
 
 async def test_unsupported_become_is_told_and_nothing_runs(target: Target) -> None:
-    host = replace(target.host, become=Become(method="doas"))
+    host = replace(target.host, become=Become(method="pbrun"))
     result = await target.pool.run(host, Command("echo ran"))
     assert (result.status, result.exit_code, result.stdout) == (Status.FAILED, None, b"")
-    assert "doas" in result.detail
+    assert "pbrun" in result.detail
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("inf"), float("nan")])
