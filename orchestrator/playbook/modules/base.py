@@ -120,6 +120,18 @@ class Target(ABC):
     def evaluate(self, expression: Any) -> Any:
         """A bare Jinja2 expression as ``when`` takes it, evaluated with the host's variables (assert, debug)."""
 
+    def holds(self, condition: Any) -> bool:
+        """Whether a condition holds, with ``when``'s rule that it must be true or false and nothing else (assert)."""
+        return bool(self.evaluate(condition))
+
+    def load_vars(self, path: Path) -> Mapping[str, Any]:
+        """The variables in a file of the control node: YAML or JSON, perhaps encrypted (include_vars)."""
+        raise NotImplementedError
+
+    async def ask(self, question: str) -> str | None:
+        """A person's answer to `question`, or None when there is nobody to ask (pause)."""
+        raise NotImplementedError
+
     @abstractmethod
     def reveal(self, data: bytes) -> bytes:
         """`data` of a file; decrypted when it is Ansible Vault's."""
@@ -166,13 +178,17 @@ class Module(ABC, Generic[A]):
     """One module. `name` is its full name, `aliases` others of it; `free_form` names the argument that
     takes the text after the module's name (``command: ls -l``), or is empty.
 
-    `check` says what it does in check mode: ``full`` predicts, ``none`` is skipped. Stateless: one instance for all.
+    `check` says what it does in check mode: ``full`` predicts, ``none`` is skipped. `expressions` are arguments that
+    are Jinja2 expressions themselves and so are handed over unrendered; `once` modules run for the first host only, and
+    all hosts wait. Stateless: one instance for all.
     """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     free_form: ClassVar[str] = ""
     check: ClassVar[str] = "full"
+    expressions: ClassVar[tuple[str, ...]] = ()
+    once: ClassVar[bool] = False
     arguments: type[A]
 
     @abstractmethod
