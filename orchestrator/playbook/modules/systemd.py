@@ -74,9 +74,10 @@ systemd_offline() {
 systemd_manager() {
     verb=$1
     shift
-    systemctl "$@" "$verb" && return
+    said=$(systemctl "$@" "$verb" 2>&1) && return
     rc=$?
     systemd_offline && { say offline "$verb"; return 0; }
+    say said "$said"
     say failed "$verb"
     return $rc
 }
@@ -106,7 +107,8 @@ systemd_look() {
             *)
                 if systemctl "$@" list-unit-files -- "$unit" >/dev/null 2>&1; then
                     found=1
-                elif ! systemctl "$@" >/dev/null; then
+                elif ! said=$(systemctl "$@" 2>&1); then
+                    say said "$said"
                     say failed manager
                     return 1
                 fi
@@ -121,8 +123,9 @@ systemd_change() {
     [ -z "$check" ] || return 0
     verb=$1
     shift
-    systemctl "$@" "$verb" -- "$unit" && return
+    said=$(systemctl "$@" "$verb" -- "$unit" 2>&1) && return
     rc=$?
+    say said "$said"
     say failed "$verb"
     return $rc
 }
@@ -264,7 +267,7 @@ def _warnings(answer: Answer, unit: str) -> list[str]:
 
 def _fail(answer: Answer, unit: str, status: Mapping[str, str]) -> NoReturn:
     step = answer.get("failed")
-    said = answer.stderr.decode("utf-8", "replace").strip()
+    said = answer.get("said").strip()
     messages = {
         "systemctl": "the host has no systemctl: it is not managed by systemd",
         "load": f"Error loading unit file '{unit}': {status.get('LoadError', '')}",
