@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from orchestrator.cli import fleet, keys, serve
+from orchestrator.cli import fleet, inventory, keys, serve
 from orchestrator.cli.session import INTERRUPTED
 from orchestrator.errors import OrchestratorError
 from orchestrator.version import __version__
@@ -19,6 +19,13 @@ cli = typer.Typer(name="orchestrator", no_args_is_help=True, rich_markup_mode=No
 host_keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Pinned host keys.")
 host_keys.command()(keys.trust)
 host_keys.command()(keys.forget)
+files = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read and edit the inventory.")
+files.command()(inventory.add)
+files.command()(inventory.remove)
+files.command("set")(inventory.set_)
+files.command()(inventory.show)
+files.command("import")(inventory.import_)
+files.command()(inventory.check)
 cli.command()(fleet.hosts)
 cli.command("exec")(fleet.exec_)
 cli.command()(fleet.ports)
@@ -27,6 +34,7 @@ cli.command()(serve.chat)
 cli.command()(serve.serve)
 cli.command()(serve.demo)
 cli.add_typer(host_keys, name="keys")
+cli.add_typer(files, name="inventory")
 
 
 def main() -> NoReturn:

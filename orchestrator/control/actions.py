@@ -164,6 +164,21 @@ class StopUnit(OnHost):
 
 
 @dataclass(frozen=True)
+class EditInventory(Action):
+    """Change what the inventory says; `change` is that in words."""
+
+    kind = "edit_inventory"
+    risk = Risk.CHANGE
+    sentence = "{action.change}"
+    change: str
+
+    @property
+    def targets(self) -> HostSet:
+        """None: no host is touched."""
+        return HostSet()
+
+
+@dataclass(frozen=True)
 class TrustKey(OnHost):
     """Pin a host key."""
 

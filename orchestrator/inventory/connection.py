@@ -16,7 +16,7 @@ from orchestrator.inventory.templates import resolve
 from orchestrator.inventory.variables import Var, plain
 
 # Our short name first, then Ansible's, its older spellings last. All of a line mean the same.
-_NAMES = {
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "address": ("address", "ansible_host", "ansible_ssh_host"),
     "port": ("port", "ansible_port", "ansible_ssh_port"),
     "user": ("user", "ansible_user", "ansible_ssh_user"),
@@ -31,7 +31,7 @@ _NAMES = {
     "become_password": ("ansible_become_password", "ansible_become_pass", "ansible_sudo_password", "ansible_sudo_pass"),
 }
 _SSH_ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
-VARIABLES = (*(name for names in _NAMES.values() for name in names), *_SSH_ARGUMENTS)
+VARIABLES = (*(name for names in SYNONYMS.values() for name in names), *_SSH_ARGUMENTS)
 """The names of all variables that are read here."""
 _SSH_CONNECTIONS = ("ssh", "smart", "paramiko", "paramiko_ssh")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
@@ -99,7 +99,7 @@ class _Reader:
     def get(self, field: str, parse: Callable[[Any], _T]) -> _T | None:
         """The value of a field under whichever of its names it is given; None when under none."""
         found: tuple[str, _T] | None = None
-        for name in _NAMES[field]:
+        for name in SYNONYMS[field]:
             if name not in self._variables:
                 continue
             value = resolve(name, self._host, self._variables)

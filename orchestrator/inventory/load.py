@@ -31,18 +31,21 @@ _YAML = (".yml", ".yaml", ".json")
 # Ansible's own list (REJECT_EXTS and INVENTORY_IGNORE_EXTS in its configuration).
 _IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 _NOT_INVENTORIES = ("host_vars", "group_vars", "vars_plugins")
+NO_EDITS: Mapping[Path, str] = MappingProxyType({})
 
 
-def load(folder: Path) -> Inventory:
+def load(folder: Path, *, edited: Mapping[Path, str] = NO_EDITS) -> Inventory:
     """The inventory of a folder: its files in the order of their names, with ``group_vars/`` and ``host_vars/``.
 
     ``.yml``, ``.yaml`` and ``.json`` files are YAML inventories; ``agent_name_ip.txt`` and ``ssh_config`` are what
     they are called; a file without an extension is YAML if it reads as a mapping; all others are INI. Files that
     Ansible skips (``.md``, ``.bak``, hidden ones ...) are skipped, folders are read in turn. An empty folder is an
-    empty inventory with a warning. Raises InventoryError with ``file:line``.
+    empty inventory with a warning. `edited` are texts to read in place of what files hold. Raises InventoryError with
+    ``file:line``.
     """
     sources = list(_files(folder, str(folder), ""))
-    inventory = _build(folder, sources)
+    sources += [(path, path.name) for path in edited if path not in {known for known, _ in sources}]
+    inventory = _build(folder, sources, edited)
     if sources:
         return inventory
     return replace(inventory, warnings=(f"{folder}: there is no inventory file in it yet", *inventory.warnings))
@@ -64,8 +67,7 @@ def _files(folder: Path, label: str, prefix: str) -> Iterable[tuple[Path, str]]:
             yield path, prefix + name
 
 
-def _read(path: Path, label: str, graph: Graph) -> None:
-    text = read_text(path, label)
+def _read(path: Path, label: str, text: str, graph: Graph) -> None:
     if path.name == AGENT_NAMES:
         read_agent_names(text, label, graph)
     elif path.name == SSH_CONFIG:
@@ -93,10 +95,10 @@ def _as_yaml(text: str, label: str) -> YamlFile | None:
     return file if isinstance(file.root, MappingNode) else None
 
 
-def _build(folder: Path, sources: list[tuple[Path, str]]) -> Inventory:
+def _build(folder: Path, sources: list[tuple[Path, str]], edited: Mapping[Path, str] = NO_EDITS) -> Inventory:
     graph = Graph()
     for path, label in sources:
-        _read(path, label, graph)
+        _read(path, label, edited[path] if path in edited else read_text(path, label), graph)
     graph.reconcile()
     group_files, host_files = VarsFolder(folder / "group_vars"), VarsFolder(folder / "host_vars")
     precedence = Precedence(graph, group_files, host_files)
