@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -13,7 +14,8 @@ from orchestrator.control import Door
 from orchestrator.errors import SettingsError
 from orchestrator.fleet import Fleet
 from orchestrator.home import Home, refuse_open_keys
-from orchestrator.inventory import Inventory, load
+from orchestrator.inventory import Inventory
+from orchestrator.roster import Roster
 from orchestrator.settings import Settings
 from orchestrator.ssh import Keys, Passphrase, Pool, Trust, passphrase_file
 from orchestrator.store import AuditLog, Database
@@ -27,7 +29,7 @@ class App:
 
     home: Home
     settings: Settings
-    inventory: Inventory
+    roster: Roster
     trust: Trust
     keys: Keys
     pool: Pool
@@ -47,9 +49,7 @@ class App:
         """
         settings = Settings.load(home)
         refuse_open_keys(home.keys)
-        inventory = load(home.inventory)
-        for warning in inventory.warnings:
-            log.warning("%s", warning)
+        roster = Roster(home.inventory)
         trust = Trust(home.keys / "known_hosts")
         ask = passphrase_file(settings.ssh_passphrase_file) if settings.ssh_passphrase_file else ask_passphrase
         keys = Keys(home.keys, passphrase=ask, agent=_agent(settings))
@@ -58,15 +58,31 @@ class App:
             audit = AuditLog(database)
             async with Pool(trust=trust, keys=keys) as pool:
                 fleet = Fleet(pool.run, own_ports={settings.listen[1]})
-                yield cls(home, settings, inventory, trust, keys, pool, fleet, database, audit, Door(audit))
+                yield cls(home, settings, roster, trust, keys, pool, fleet, database, audit, Door(audit))
         finally:
             await database.close()
 
-    async def connect_all(self) -> None:
-        """Keep a connection to every host from now on; passphrases are asked for before this returns."""
+    @property
+    def inventory(self) -> Inventory:
+        """The inventory in force."""
+        return self.roster.current
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Keep a connection to every host, also to those that an edit of the inventory brings, while the block lasts.
+
+        Passphrases are asked for before it begins. New hosts join, removed ones are closed when their work is done.
+        """
         for problem in await self.keys.unlock(self.inventory.hosts):
             log.warning("%s", problem)
         self.pool.keep(self.inventory.hosts)
+        self.roster.subscribe(lambda inventory: self.pool.keep(inventory.hosts))
+        following = asyncio.create_task(self.roster.follow())
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
 
 
 def _agent(settings: Settings) -> str | None:

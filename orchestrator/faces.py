@@ -19,6 +19,7 @@ from orchestrator.bot.telegram import TelegramFace
 from orchestrator.bot.terminal import Terminal
 from orchestrator.control import Actor
 from orchestrator.errors import SettingsError, StoreError
+from orchestrator.inventory import Inventory
 from orchestrator.store import Buttons, Inbox, Preferences
 from orchestrator.version import __version__
 
@@ -37,9 +38,9 @@ class Faces:
         self.runs = Runs()
         preferences = Preferences(app.database)
         self.languages = Languages(preferences, app.settings.language)
-        passwords = [host.become.password for host in app.inventory.hosts if host.become and host.become.password]
-        self._redactor = Redactor(passwords)
+        self._redactor = Redactor(_passwords(app.inventory))
         self._redactor.install()
+        app.roster.subscribe(self._hide)
         self.router = build_router(
             Services(
                 inventory=lambda: app.inventory,
@@ -96,6 +97,10 @@ class Faces:
         )
         return await (terminal.script(script) if script else terminal.run())
 
+    def _hide(self, inventory: Inventory) -> None:
+        for password in _passwords(inventory):
+            self._redactor.add(password)
+
     async def report(self) -> SelfReport:
         """How we ourselves are."""
         app, telegram = self._app, self._telegram
@@ -115,8 +120,13 @@ class Faces:
             last_poll=datetime.fromtimestamp(polled, UTC) if polled else None,
             database=_size(app.database.path),
             trouble=trouble,
+            inventory=app.roster.problem,
             unfinished=unfinished,
         )
+
+
+def _passwords(inventory: Inventory) -> list[str]:
+    return [host.become.password for host in inventory.hosts if host.become and host.become.password]
 
 
 def _resident() -> int | None:

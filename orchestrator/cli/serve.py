@@ -27,8 +27,8 @@ def serve(context: typer.Context) -> int:
         logging.getLogger("orchestrator").setLevel(logging.INFO)
         with app.home.alone("serve"):
             faces = Faces(app)
-            await app.connect_all()
-            await faces.serve_telegram(stop)
+            async with app.connected():
+                await faces.serve_telegram(stop)
         return 0
 
     return run_with_app(home_of(context), work, until_stopped=True)
@@ -81,18 +81,18 @@ async def _converse(app: App, stop: asyncio.Event, script: Sequence[str | None] 
     from orchestrator.control import Face
     from orchestrator.faces import Faces
 
-    await app.connect_all()
-    faces, leave = Faces(app), asyncio.Event()
-    serving = asyncio.create_task(faces.serve_telegram(leave)) if telegram else None
-    talking = asyncio.create_task(faces.converse(local_actor(Face.TERMINAL), script=script))
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({talking, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return await talking if talking.done() else 0
-    finally:
-        leave.set()
-        for task in (talking, stopped):
-            task.cancel()
-        await asyncio.wait({talking, stopped})
-        if serving:
-            await serving
+    async with app.connected():
+        faces, leave = Faces(app), asyncio.Event()
+        serving = asyncio.create_task(faces.serve_telegram(leave)) if telegram else None
+        talking = asyncio.create_task(faces.converse(local_actor(Face.TERMINAL), script=script))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({talking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return await talking if talking.done() else 0
+        finally:
+            leave.set()
+            for task in (talking, stopped):
+                task.cancel()
+            await asyncio.wait({talking, stopped})
+            if serving:
+                await serving

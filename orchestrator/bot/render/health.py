@@ -8,7 +8,7 @@ from datetime import datetime
 
 from orchestrator.bot.language import N_, Locale
 from orchestrator.bot.message import Button, Message
-from orchestrator.bot.render.markup import bold, esc, lines, pre, table
+from orchestrator.bot.render.markup import bold, cut_units, esc, lines, pre, table
 from orchestrator.bot.render.outcome import size
 from orchestrator.ssh.state import Phase
 
@@ -30,7 +30,8 @@ class SelfReport:
     `connections` counts hosts by the phase of their connection; `memory` is resident bytes, None where unknown;
     `last_poll` is when Telegram last answered, None when it never did (`telegram` is False: not in use).
     `database` is its size in bytes, `trouble` why it cannot be used, empty when it can. `unfinished` is how many
-    requests an earlier process left without an outcome.
+    requests an earlier process left without an outcome. `inventory` is what is wrong with its files now, empty
+    when nothing is.
     """
 
     version: str
@@ -42,6 +43,7 @@ class SelfReport:
     database: int
     trouble: str
     unfinished: int
+    inventory: str = ""
 
 
 def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
@@ -52,6 +54,9 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
     worries = [
         _("Telegram does not answer.") if deaf else "",
         _("The database: {trouble}").format(trouble=report.trouble) if report.trouble else "",
+        _("The inventory stays as it was: {problem}").format(problem=cut_units(report.inventory, 500))
+        if report.inventory
+        else "",
         locale.ngettext(
             "{n} earlier request has no known outcome.",
             "{n} earlier requests have no known outcome.",
