@@ -21,13 +21,22 @@ Template = Any
 
 @dataclass(frozen=True, slots=True)
 class RoleRef:
-    """The role that a task came from: its `name`, folder, own `defaults` and `vars` with those of its parameters."""
+    """One use of a role, which its tasks came from: its `name` and folder.
+
+    `defaults` are its own over those of its dependencies and of the roles it was used by (`parent` is the nearest);
+    `vars` likewise, with what its dependencies export, its `params` and the ``vars`` it was used with; `exports` are
+    those of its ``vars`` folder that every task of the play sees. Two uses of the same `instance` are the same to
+    Ansible: the second does not run on a host that has completed the first (``meta: role_complete``, implicit).
+    """
 
     name: str
     path: Path
-    defaults: Mapping[str, Any] = NOTHING
-    vars: Mapping[str, Any] = NOTHING
-    params: Mapping[str, Any] = NOTHING
+    defaults: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    vars: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    params: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    exports: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    parent: RoleRef | None = None
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class Keywords:
 
     when: tuple[Template, ...] = ()
     tags: frozenset[str] = frozenset()
-    vars: Mapping[str, Any] = NOTHING
+    vars: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     environment: tuple[Template, ...] = ()
     become: BecomeKeywords = field(default_factory=BecomeKeywords)
     ignore_errors: Template = None
@@ -72,6 +81,8 @@ class Keywords:
     delegate_to: Template = None
     delegate_facts: Template = None
     timeout: Template = None
+    notify: tuple[Template, ...] = ()
+    module_defaults: Mapping[str, Mapping[str, Template]] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,11 @@ class Task:
     `module` is the canonical full name (``ansible.builtin.copy``); `free_form` is the text after it where the module
     takes one, else None; `arguments` are the module's, unrendered. `keywords` are effective, those of all enclosing
     blocks, roles and the play already merged in. `search` are the folders in which relative files are looked for:
-    role first, then the folder of the file it stands in, then that of the playbook.
+    role first, then the folder of the file it stands in, then that of the playbook. `files` are the files that led
+    to it, the playbook first, its own last.
+
+    A dynamic include (``include_tasks``, ``include_role``) has in `inner` what the tasks it brings start from, and in
+    `params` its own ``vars``, which are for them stronger than facts.
     """
 
     name: Text
@@ -102,6 +117,9 @@ class Task:
     role: RoleRef | None = None
     search: tuple[Path, ...] = ()
     implicit: bool = False
+    files: tuple[Path, ...] = ()
+    inner: Keywords | None = None
+    params: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +149,7 @@ class Play:
     steps: tuple[Step, ...]
     at: Position
     handlers: tuple[Task, ...] = ()
-    vars: Mapping[str, Any] = NOTHING
+    vars: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     vars_files: tuple[Template, ...] = ()
     roles: tuple[RoleRef, ...] = ()
     gather_facts: Template = None
@@ -144,8 +162,20 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class Included:
+    """What a dynamic include brings: steps to do next, and for the rest of the play its handlers (after those there
+    are) and the `roles` whose defaults and exports everything sees."""
+
+    steps: tuple[Step, ...]
+    handlers: tuple[Task, ...] = ()
+    roles: tuple[RoleRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Playbook:
-    """A file of plays, ``import_playbook`` unfolded."""
+    """A file of plays, ``import_playbook`` unfolded. `notes` are lines for a person: what is not as it seems, and
+    what could not run if a conditional include came to it."""
 
     path: Path
     plays: tuple[Play, ...]
+    notes: tuple[str, ...] = ()

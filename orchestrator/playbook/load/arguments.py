@@ -1,0 +1,99 @@
+"""A module's arguments against what it takes: before anything runs as far as they hold no template, then per host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from orchestrator.errors import PlaybookError
+from orchestrator.playbook.load.values import holds_template, nearest, say
+from orchestrator.playbook.modules import Arguments, module
+from orchestrator.playbook.text import Position, Text
+
+_KINDS = {
+    "bool": "yes or no",
+    "dict": "a mapping",
+    "float": "a number",
+    "int": "a whole number",
+    "list": "a list",
+    "mapping": "a mapping",
+    "string": "text",
+    "tuple": "a list",
+}
+
+
+def validate(name: str, arguments: Mapping[str, Any], at: Position) -> Arguments:
+    """The `arguments`, rendered, of the module with the full name `name`, in its own types.
+
+    Raises PlaybookError: one line, with the argument and what it takes.
+    """
+    taken = _arguments(name)
+    try:
+        return taken.model_validate(dict(arguments))
+    except ValidationError as error:
+        raise _fault(name, taken, arguments, error.errors()[0], at) from None
+
+
+def foresee(name: str, arguments: Mapping[str, Any], at: Position) -> None:
+    """Raise PlaybookError if `arguments` would be refused whatever their templates render to."""
+    taken = _arguments(name)
+    waiting = {key for key, value in arguments.items() if holds_template(value)}
+    try:
+        taken.model_validate(dict(arguments))
+    except ValidationError as error:
+        for detail in error.errors():
+            # A fault of the whole may come of a template that is not what it will be.
+            if detail["type"] == "extra_forbidden" or not waiting.intersection(detail["loc"][:1] or waiting):
+                raise _fault(name, taken, arguments, detail, at) from None
+
+
+def names(name: str) -> list[str]:
+    """Every name under which the module takes an argument."""
+    return list(_names(_arguments(name)))
+
+
+def _arguments(name: str) -> type[Arguments]:
+    taken = module(name).arguments
+    assert issubclass(taken, Arguments)
+    return taken
+
+
+def _names(model: type[BaseModel]) -> Iterator[str]:
+    for own, field in model.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            yield from (str(choice) for choice in alias.choices)
+        else:
+            yield str(alias or own)
+
+
+def _fault(
+    name: str, taken: type[Arguments], arguments: Mapping[str, Any], detail: ErrorDetails, at: Position
+) -> PlaybookError:
+    short = name.rpartition(".")[2]
+    argument = str(detail["loc"][0]) if detail["loc"] else ""
+    place = next((key.at for key in arguments if key == argument and isinstance(key, Text)), at)
+    value = detail["input"]
+    match detail["type"]:
+        case "missing":
+            what = f"{short} needs the argument {argument}"
+        case "extra_forbidden":
+            what = f"{short} takes no argument {argument}{nearest(argument, _names(taken))}"
+        case "literal_error" | "enum":
+            choices = str(detail.get("ctx", {}).get("expected", "")).replace("'", "")
+            what = f"{argument} of {short} is {choices}, not {_shown(value)}"
+        case "value_error" | "assertion_error":
+            reason = str(detail.get("ctx", {}).get("error", detail["msg"]))
+            what = f"{argument} of {short} {reason}" if argument else f"{short}: {reason}"
+        case other:
+            kind = _KINDS.get(other.partition("_")[0], "")
+            wanted = f"takes {kind}, not {_shown(value)}" if kind else detail["msg"]
+            what = f"{argument} of {short} {wanted}"
+    return PlaybookError(what, where=str(place))
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r}"[:60] if isinstance(value, str | int | float) else say(value)
