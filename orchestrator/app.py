@@ -15,7 +15,7 @@ from orchestrator.errors import SettingsError
 from orchestrator.fleet import Fleet
 from orchestrator.home import Home, refuse_open_keys
 from orchestrator.inventory import Inventory
-from orchestrator.roster import Roster
+from orchestrator.liveinventory import LiveInventory
 from orchestrator.settings import Settings
 from orchestrator.ssh import Keys, Passphrase, Pool, Trust, passphrase_file
 from orchestrator.store import AuditLog, Database
@@ -29,7 +29,7 @@ class App:
 
     home: Home
     settings: Settings
-    roster: Roster
+    live: LiveInventory
     trust: Trust
     keys: Keys
     pool: Pool
@@ -49,7 +49,7 @@ class App:
         """
         settings = Settings.load(home)
         refuse_open_keys(home.keys)
-        roster = Roster(home.inventory)
+        live = LiveInventory(home.inventory)
         trust = Trust(home.keys / "known_hosts")
         ask = passphrase_file(settings.ssh_passphrase_file) if settings.ssh_passphrase_file else ask_passphrase
         keys = Keys(home.keys, passphrase=ask, agent=_agent(settings))
@@ -58,14 +58,14 @@ class App:
             audit = AuditLog(database)
             async with Pool(trust=trust, keys=keys) as pool:
                 fleet = Fleet(pool.run, own_ports={settings.listen[1]})
-                yield cls(home, settings, roster, trust, keys, pool, fleet, database, audit, Door(audit))
+                yield cls(home, settings, live, trust, keys, pool, fleet, database, audit, Door(audit))
         finally:
             await database.close()
 
     @property
     def inventory(self) -> Inventory:
         """The inventory in force."""
-        return self.roster.current
+        return self.live.current
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -76,8 +76,8 @@ class App:
         for problem in await self.keys.unlock(self.inventory.hosts):
             log.warning("%s", problem)
         self.pool.keep(self.inventory.hosts)
-        self.roster.subscribe(lambda inventory: self.pool.keep(inventory.hosts))
-        following = asyncio.create_task(self.roster.follow())
+        self.live.subscribe(lambda inventory: self.pool.keep(inventory.hosts))
+        following = asyncio.create_task(self.live.follow())
         try:
             yield
         finally:

@@ -40,7 +40,7 @@ class Faces:
         self.languages = Languages(preferences, app.settings.language)
         self._redactor = Redactor(_passwords(app.inventory))
         self._redactor.install()
-        app.roster.subscribe(self._hide)
+        app.live.subscribe(self._hide)
         self.router = build_router(
             Services(
                 inventory=lambda: app.inventory,
@@ -120,7 +120,7 @@ class Faces:
             last_poll=datetime.fromtimestamp(polled, UTC) if polled else None,
             database=_size(app.database.path),
             trouble=trouble,
-            inventory=app.roster.problem,
+            inventory=app.live.problem,
             unfinished=unfinished,
         )
 

@@ -14,7 +14,7 @@ from orchestrator.demo import demo_fleet
 from orchestrator.errors import InventoryError
 from orchestrator.home import Home
 from orchestrator.inventory import Inventory
-from orchestrator.roster import Roster, difference
+from orchestrator.liveinventory import LiveInventory, difference
 from orchestrator.ssh import Phase
 
 GOOD = "web:\n  hosts:\n    web1: {address: 10.0.0.1}\n    web2: {address: 10.0.0.2}\n"
@@ -35,54 +35,54 @@ async def until(true: Callable[[], bool], bound: float = 20.0) -> None:
 def test_without_a_first_good_inventory_there_is_none(folder: Path) -> None:
     (folder / "hosts.yml").write_text("web: [")
     with pytest.raises(InventoryError, match="hosts.yml:2: is not YAML"):
-        Roster(folder)
+        LiveInventory(folder)
 
 
 async def test_a_good_edit_takes_effect_and_a_bad_one_does_not(folder: Path) -> None:
-    roster = Roster(folder)
+    live = LiveInventory(folder)
     told: list[Inventory] = []
-    roster.subscribe(told.append)
+    live.subscribe(told.append)
     (folder / "hosts.yml").write_text(GOOD + "    web3:\n")
-    await roster.refresh()
-    assert roster.current.hosts.names == ("web1", "web2", "web3")
-    assert told == [roster.current]
+    await live.refresh()
+    assert live.current.hosts.names == ("web1", "web2", "web3")
+    assert told == [live.current]
     (folder / "hosts.yml").write_text(GOOD + "    web4: {port: x}\n")
-    await roster.refresh()
-    assert roster.problem.startswith("hosts.yml:5: port 'x' of web4 is not a port")
-    assert roster.current.hosts.names == ("web1", "web2", "web3")
+    await live.refresh()
+    assert live.problem.startswith("hosts.yml:5: port 'x' of web4 is not a port")
+    assert live.current.hosts.names == ("web1", "web2", "web3")
     (folder / "hosts.yml").write_text(GOOD)
-    await roster.refresh()
-    assert (roster.problem, len(told)) == ("", 2)
+    await live.refresh()
+    assert (live.problem, len(told)) == ("", 2)
 
 
 @pytest.mark.parametrize("name", ["more.yml", "group_vars/web.yml", "host_vars/web1.yml"])
 async def test_files_beside_count_and_so_does_their_absence(folder: Path, name: str) -> None:
-    roster = Roster(folder)
+    live = LiveInventory(folder)
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text("user: deploy\n" if "vars" in name else "web:\n  vars: {user: deploy}\n")
-    await roster.refresh()
-    assert roster.current.host("web1").user == "deploy"
+    await live.refresh()
+    assert live.current.host("web1").user == "deploy"
     (folder / name).unlink()
-    await roster.refresh()
-    assert roster.current.host("web1").user is None
+    await live.refresh()
+    assert live.current.host("web1").user is None
 
 
 async def test_an_edit_of_the_same_size_within_the_same_second_counts(folder: Path) -> None:
-    roster = Roster(folder)
+    live = LiveInventory(folder)
     status = (folder / "hosts.yml").stat()
     (folder / "new").write_text(GOOD.replace("10.0.0.1", "10.0.0.9"))
     (folder / "new").replace(folder / "hosts.yml")
     os.utime(folder / "hosts.yml", ns=(status.st_atime_ns, status.st_mtime_ns))
-    await roster.refresh()
-    assert roster.current.host("web1").address == "10.0.0.9"
+    await live.refresh()
+    assert live.current.host("web1").address == "10.0.0.9"
 
 
 async def test_what_changed_is_said_in_short(folder: Path) -> None:
-    roster = Roster(folder)
-    before = roster.current
+    live = LiveInventory(folder)
+    before = live.current
     (folder / "hosts.yml").write_text("web:\n  hosts:\n    web2: {address: 10.0.0.2, x: 1}\n    web3:\n    web4:\n")
-    await roster.refresh()
-    assert difference(before, roster.current) == "added web[3-4]; removed web1; changed web2"
+    await live.refresh()
+    assert difference(before, live.current) == "added web[3-4]; removed web1; changed web2"
 
 
 async def test_hosts_join_and_leave_a_running_program() -> None:

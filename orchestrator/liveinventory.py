@@ -18,7 +18,7 @@ _INTERVAL_S = 1.0
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
-class Roster:
+class LiveInventory:
     """`current` is the inventory in force, `problem` what is wrong with the files now, in one line, or empty."""
 
     def __init__(self, folder: Path) -> None:
