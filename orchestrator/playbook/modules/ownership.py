@@ -7,7 +7,7 @@ import re
 import secrets
 import shlex
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import field_validator
@@ -21,6 +21,7 @@ FILES = library("files")
 MAX_DIFF_SIZE = 104448
 """Bytes of a file that a diff shows at most: Ansible's MAX_FILE_SIZE_FOR_DIFF."""
 
+_NUMBERS: dict[str, Callable[[str], Any]] = {"owner": int, "group": int, "mtime": float, "atime": float}
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXstugo]*)+)")
 _STEP = re.compile(r"([-+=])([rwxXstugo]*)")
 
@@ -155,7 +156,7 @@ def attribute_diff(answer: Answer, **both: tuple[Any, Any]) -> Diff:
         side, _, name = key.partition(".")
         if name and side in ("before", "after"):
             text = value.decode("utf-8", "surrogateescape")
-            (before if side == "before" else after)[name] = int(text) if name in ("owner", "group") else text
+            (before if side == "before" else after)[name] = _NUMBERS.get(name, str)(text)
     return Diff(before=_printed(before), after=_printed(after))
 
 

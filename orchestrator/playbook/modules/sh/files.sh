@@ -12,15 +12,15 @@ fail() {
     exit 1
 }
 
-# begin PATH: before all else in a program. Forgets what the task's environment may have left in our variables; $expanded is
-# PATH as `expand` gives it.
+# begin PATH: before all else in a program. Forgets what the task's environment may have left in our variables; $expanded
+# is PATH as `expand` gives it, with ./ before a leading dash, so that no program takes it for an option.
 begin() {
     fresh='' altered='' mask='' exists=''
     expand "$1"
+    case $expanded in -*) expanded=./$expanded ;; esac
 }
 
 # expand PATH: $expanded is PATH with ~, ~user and $NAME replaced, as os.path.expanduser and expandvars do.
-# One that starts with a dash gets ./ before it, so that no program takes it for an option.
 expand() {
     expanded=$1
     case $expanded in
@@ -35,7 +35,6 @@ expand() {
             ;;
     esac
     case $expanded in *'$'*) expand_variables ;; esac
-    case $expanded in -*) expanded=./$expanded ;; esac
 }
 
 expand_variables() {
@@ -230,9 +229,9 @@ adjust() {
         wanted "$is_mode" "$is_type"
         if [ "$want" -ne "$is_mode" ]; then
             octal "$is_mode"
-            was=$octal
+            octal_before=$octal
             octal "$want"
-            differ mode "${was#?}" "${octal#?}"
+            differ mode "${octal_before#?}" "${octal#?}"
         fi
         # chown takes the setuid and setgid bits away.
         if [ -z "$check" ] && { [ "$want" -ne "$is_mode" ] || [ -n "$owned" ]; }; then
