@@ -1,0 +1,86 @@
+"""Where a task runs and as whom: keywords, and variables that outrank them (Ansible's guide, "Understanding privilege
+escalation" and "Controlling how Ansible behaves: precedence rules")."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from orchestrator.inventory.model import Become, Host
+from orchestrator.playbook.engine.keywords import Reading
+from orchestrator.playbook.model import BecomeKeywords
+
+AskPassword = Callable[[], Awaitable[str | None]]
+
+_PASSWORDS = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_password", "ansible_sudo_pass")
+_UNSET = object()
+
+
+class Password:
+    """The become password that a person is asked for: at most once in a run, and only when needed."""
+
+    def __init__(self, ask: AskPassword | None, remember: Callable[[str], None]) -> None:
+        """`remember` is told of it, so that it is masked wherever it turns up."""
+        self._ask = ask
+        self._remember = remember
+        self._lock = asyncio.Lock()
+        self._known: str | None = None
+
+    async def get(self) -> str | None:
+        """The password, or None when nobody can be asked or there is none."""
+        if self._ask is None:
+            return None
+        async with self._lock:
+            if self._known is None:
+                self._known = await self._ask() or ""
+                if self._known:
+                    self._remember(self._known)
+        return self._known or None
+
+
+async def become_of(
+    host: Host, keywords: BecomeKeywords, variables: Mapping[str, Any], reading: Reading, password: Password
+) -> Become | None:
+    """Whom the task runs as on `host`; None for the login user. `variables` are those of the place where it runs."""
+
+    def choose(name: str, keyword: Any, default: Any) -> Any:
+        value = variables.get(name, _UNSET)
+        value = reading.rendered(keyword if value is _UNSET or value is None else value)
+        return default if value is None else value
+
+    # The inventory's own short name, ``become``, has been read into the host.
+    asked = variables.get("ansible_become", _UNSET)
+    wanted = keywords.become if asked is _UNSET and host.become is None else True if asked is _UNSET else asked
+    if not reading.flag(wanted, "become"):
+        return None
+    inventory = host.become or Become()
+    method = str(choose("ansible_become_method", keywords.method, inventory.method))
+    secret = next((reading.rendered(variables[name]) for name in _PASSWORDS if name in variables), None)
+    return Become(
+        method=method.removeprefix("ansible.builtin."),
+        user=str(choose("ansible_become_user", keywords.user, inventory.user)),
+        password=str(secret) if secret is not None else inventory.password or await password.get(),
+    )
+
+
+def reach_of(host: Host, variables: Mapping[str, Any], reading: Reading) -> Host:
+    """`host` as it is to be reached: a play, ``-e`` or ``set_fact`` may say otherwise than the inventory."""
+    changes: dict[str, Any] = {}
+    for name, field, convert in _REACH:
+        value = variables.get(name)
+        if value is None or value is host.vars.get(name):
+            continue
+        changed = convert(reading.rendered(value))
+        if changed != getattr(host, field):
+            changes[field] = changed
+    return replace(host, **changes) if changes else host
+
+
+_REACH: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("ansible_host", "address", str),
+    ("ansible_port", "port", int),
+    ("ansible_user", "user", str),
+    ("ansible_connection", "local", lambda value: str(value).removeprefix("ansible.builtin.") == "local"),
+)

@@ -1,0 +1,321 @@
+"""One play on one batch of hosts: each task on all of them at once, nobody ahead of the others (Ansible's linear)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import count
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.inventory.hostset import HostSet
+from orchestrator.inventory.model import Host
+from orchestrator.playbook.engine.attempt import Attempt, Workshop
+from orchestrator.playbook.engine.cursor import Cursor
+from orchestrator.playbook.engine.done import Done, failed
+from orchestrator.playbook.engine.handlers import Handlers
+from orchestrator.playbook.engine.includes import Includer, Inclusion
+from orchestrator.playbook.engine.keywords import Reading
+from orchestrator.playbook.engine.learning import Learning
+from orchestrator.playbook.engine.meta import run_meta
+from orchestrator.playbook.engine.plan import INCLUDE_ROLE, INCLUDE_TASKS, Leaf, Node, Order
+from orchestrator.playbook.engine.prepared import Prepared
+from orchestrator.playbook.engine.roster import Roster
+from orchestrator.playbook.engine.variables import PlayVariables
+from orchestrator.playbook.events import HostDone, Outcome, TaskEnded, TaskStarted
+from orchestrator.playbook.templating import Templar
+
+
+class Ending(Enum):
+    """How a batch ended: the next may begin, the play is over (``end_play``), or nothing more shall begin."""
+
+    NEXT = auto()
+    PLAY_OVER = auto()
+    BREAK = auto()
+
+
+@dataclass(slots=True)
+class Course:
+    """What a batch is played with.
+
+    `window` bounds how many hosts at once, `left` is told of the hosts that left the play, `max_fail` is a percentage
+    of the batch.
+    """
+
+    shop: Workshop
+    roster: Roster
+    play: PlayVariables
+    handlers: Handlers
+    includer: Includer
+    numbers: count[int]
+    window: int
+    left: Callable[[set[str]], None]
+    max_fail: float | None = None
+
+
+@dataclass(slots=True)
+class _Step:
+    """One task on its way through the batch."""
+
+    leaf: Leaf
+    number: int
+    hosts: list[Host]
+    once: bool
+    fatal: bool
+    begun: float
+    done: dict[str, Done] = field(default_factory=dict)
+
+
+class Lockstep:
+    """Plays `nodes` on `batch`. `removed` collects the hosts that left the play; `aborted` is why all others had to."""
+
+    def __init__(self, course: Course, batch: HostSet, nodes: tuple[Node, ...], removed: set[str]) -> None:
+        self.course = course
+        self.batch = batch
+        self.removed = removed
+        self.aborted = ""
+        self.ending = Ending.NEXT
+        self.cursors = {host.name: Cursor(nodes) for host in batch}
+        self.order = Order(nodes)
+        self._prepared: dict[Leaf, Prepared] = {}
+        self._window = asyncio.Semaphore(course.window)
+        self._learning = Learning(course.shop.variables, batch, course.roster)
+        for name in course.roster.failed & self.cursors.keys():
+            self.cursors[name].fail()
+            removed.add(name)
+        removed |= course.roster.unreachable & self.cursors.keys()
+        course.left(removed)
+
+    async def run(self) -> Ending:
+        """Go on until no host has anything left to do, or the run is stopped."""
+        stop = self.course.shop.services.stop
+        while not stop.is_set():
+            before = {host: leaf for host in self.left if (leaf := self.cursors[host.name].peek())}
+            if not before:
+                break
+            leaf = self.order.step(set(before.values()))
+            hosts = [host for host, wanted in before.items() if wanted is leaf]
+            for host in hosts:
+                self.cursors[host.name].advance()
+            if leaf.meta:
+                run_meta(self, leaf, hosts)
+            else:
+                await self._task(leaf, hosts)
+        self.course.roster.failed |= {name for name, cursor in self.cursors.items() if cursor.failed}
+        return self.ending
+
+    @property
+    def left(self) -> list[Host]:
+        """Hosts that can be reached, as far as is known; those that failed have nothing left to do."""
+        return [host for host in self.batch if host.name not in self.course.roster.unreachable]
+
+    def templar(self, leaf: Leaf, host: Host) -> Templar:
+        """What renders `leaf` on `host`."""
+        shop = self.course.shop
+        return shop.templar(shop.variables.view(host, self.course.play, leaf), leaf.task)
+
+    def leave(self, host: Host) -> None:
+        """The host leaves the play, in good order or not."""
+        self.removed.add(host.name)
+        self.course.left(self.removed)
+
+    def fail(self, hosts: Iterable[Host]) -> None:
+        """`hosts` go to their nearest ``rescue`` or ``always``, or out of the play."""
+        for host in hosts:
+            self.cursors[host.name].fail()
+            self.removed.add(host.name)
+        self.course.left(self.removed)
+
+    def end_play(self) -> None:
+        """Nothing of the play comes after this batch."""
+        self.ending = Ending.PLAY_OVER
+
+    def forgive(self) -> None:
+        """Failed and unreachable hosts may go on, those that are out of this play in the next."""
+        for host in self.batch:
+            self.course.roster.failed.discard(host.name)
+            self.course.roster.unreachable.discard(host.name)
+            self.cursors[host.name].forgive()
+
+    async def _task(self, leaf: Leaf, hosts: list[Host]) -> None:
+        step = self._begin(leaf, hosts)
+        shop = self.course.shop
+        if leaf in self.course.handlers.all or self.cursors[hosts[0].name].in_handlers:
+            for host in hosts if not step.once else self.batch:
+                self.cursors[host.name].notified.discard(leaf)
+        try:
+            await self._attempts(step)
+        finally:
+            shop.on_event(TaskEnded(step.number, time.monotonic() - step.begun))
+        self._consequences(step)
+
+    def _begin(self, leaf: Leaf, hosts: list[Host]) -> _Step:
+        task = leaf.task
+        once = fatal = False
+        name = str(task.name)
+        try:
+            first = Reading(self.templar(leaf, hosts[0]), task.at)
+            module = self._prepare(leaf).module
+            run_once = first.flag(task.keywords.run_once, "run_once")
+            once = run_once or bool(module and module.once)
+            ignored = first.flag(task.keywords.ignore_errors, "ignore_errors")
+            fatal = (once or first.flag(task.keywords.any_errors_fatal, "any_errors_fatal")) and not ignored
+            name = str(first.rendered(task.name))
+        except OrchestratorError:
+            pass  # each host says so by itself when it comes to it
+        step = _Step(leaf, next(self.course.numbers), hosts[:1] if once else hosts, once, fatal, time.monotonic())
+        shop = self.course.shop
+        names = tuple(host.name for host in step.hosts)
+        handler = self.cursors[hosts[0].name].in_handlers
+        shop.on_event(TaskStarted(step.number, shop.mask(name), task.module, names, task.at, handler))
+        return step
+
+    async def _attempts(self, step: _Step) -> None:
+        """The task on all its hosts; when it is stopped, hosts not yet begun are left out."""
+
+        async def one(host: Host) -> None:
+            async with self._window:
+                if self.course.shop.services.stop.is_set():
+                    return
+                attempt = Attempt(
+                    self.course.shop, step.leaf, self._prepare(step.leaf), host, self.course.play, step.number
+                )
+                self._settle(step, host, await attempt.run())
+
+        tasks = {asyncio.create_task(one(host)): host for host in step.hosts}
+        try:
+            await self._until_stopped(step, tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _until_stopped(self, step: _Step, tasks: dict[asyncio.Task[None], Host]) -> None:
+        """Wait for all; after a stop only as long as stopping what runs on a host may take."""
+        services = self.course.shop.services
+        stopping = asyncio.create_task(services.stop.wait())
+        waiting: set[asyncio.Task[None]] = set(tasks)
+        try:
+            while waiting and not stopping.done():
+                done, _ = await asyncio.wait((*waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+                waiting -= done
+            if waiting:
+                _, waiting = await asyncio.wait(waiting, timeout=services.grace)
+        finally:
+            stopping.cancel()
+        for task in waiting:
+            self.course.roster.may_be_running[tasks[task].name] = str(step.leaf.task.name or step.leaf.task.module)
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.result()  # a fault of the engine itself ends the run
+
+    def _settle(self, step: _Step, host: Host, done: Done) -> None:
+        """Take in how the task ended on `host`."""
+        course, cursor, task = self.course, self.cursors[host.name], step.leaf.task
+        step.done[host.name] = done
+        if done.may_be_alive:
+            place = done.place or host
+            course.roster.may_be_running[place.name] = str(task.name or task.module)
+        if done.outcome is Outcome.CHANGED and (unknown := self._notify(cursor, done.notify)):
+            done.result |= failed(f"there is no handler {unknown!r}, neither by name nor listening")
+            done.result["changed"] = True
+        outcome = done.outcome
+        if outcome is Outcome.FAILED and not done.ignored:
+            done.rescued = cursor.rescuing
+            self._failed(step, host)
+            if done.rescued:
+                self.removed.discard(host.name)
+                course.left(self.removed)
+                self._learning.failed(host, task, done)
+        elif outcome is Outcome.UNREACHABLE and not done.ignored:
+            course.roster.unreachable.add(host.name)
+            self.leave(host)
+        if outcome is not Outcome.SKIPPED and outcome is not Outcome.UNREACHABLE and task.role:
+            cursor.ran.add(task.role.instance)
+        self._learning.take(step.once and bool(task.keywords.run_once), host, task, done)
+        if not (done.includes and outcome in (Outcome.OK, Outcome.CHANGED)):
+            self._tell(step, host, done)
+
+    def _tell(self, step: _Step, host: Host, done: Done) -> None:
+        course = self.course
+        changed = bool(done.result.get("changed"))
+        course.roster.count_outcome(
+            host.name, done.outcome, ignored=done.ignored, rescued=done.rescued, changed=changed
+        )
+        course.shop.on_event(HostDone(step.number, done.shown(host.name, course.shop.mask)))
+
+    def _notify(self, cursor: Cursor, names: Sequence[str]) -> str | None:
+        """Remember `names` for the host; the first that is no handler, if any."""
+        for name in names:
+            found = self.course.handlers.find(name)
+            if not found:
+                return name
+            if cursor.in_handlers:
+                cursor.notified.update(found)
+            else:
+                cursor.notifications[name] = None
+        return None
+
+    def _failed(self, step: _Step, host: Host) -> None:
+        self.fail(self.left if step.once and step.leaf.task.keywords.run_once else [host])
+        if self.cursors[host.name].failed:
+            self.course.roster.failed.add(host.name)
+
+    def _consequences(self, step: _Step) -> None:
+        """What follows once all hosts are done: included tasks, and errors that concern everybody."""
+        if step.leaf.task.module in (INCLUDE_TASKS, INCLUDE_ROLE):
+            self._include(step)
+        outcomes = {name: done.outcome for name, done in step.done.items()}
+        wrong = [name for name, outcome in outcomes.items() if outcome is Outcome.FAILED]
+        lost = [name for name, outcome in outcomes.items() if outcome is Outcome.UNREACHABLE]
+        others = [host for host in self.left if host.name not in wrong]
+        at = step.leaf.task.at
+        if step.fatal and (wrong or lost):
+            self._abort(others, f"the task at {at} went wrong, which ends the play for all its hosts")
+        share = self.course.max_fail
+        if share is not None and len(self.course.roster.failed & self.cursors.keys()) / len(self.batch) > share / 100:
+            self._abort(others, f"more than {share:g}% of the hosts failed, the last at {at}")
+            self.ending = Ending.BREAK
+
+    def _abort(self, others: list[Host], why: str) -> None:
+        active = [host for host in others if self.cursors[host.name].peek()]
+        self.course.roster.failed.update(host.name for host in others)
+        self.fail(others)
+        if any(self.cursors[host.name].failed for host in active):
+            self.aborted = why
+
+    def _include(self, step: _Step) -> None:
+        """Put what the task included before the hosts that did it."""
+        hosts = [h for h in step.hosts if h.name in step.done and step.done[h.name].outcome is Outcome.OK]
+        asked = [(host, step.done[host.name].includes) for host in hosts]
+        bring: dict[str, list[Node]] = {host.name: [] for host in hosts}
+        line: list[Node] = []
+        for inclusion in self.course.includer.group(step.leaf, asked):
+            try:
+                nodes = self.course.includer.load(inclusion)
+            except OrchestratorError as error:
+                self._not_included(step, inclusion, error)
+                continue
+            line += nodes
+            for host in inclusion.hosts:
+                bring[host.name] += nodes
+                self._tell(step, host, step.done[host.name])
+        for host in hosts:
+            self.cursors[host.name].insert(tuple(bring[host.name]))
+        self.order.insert(line)
+
+    def _not_included(self, step: _Step, inclusion: Inclusion, error: OrchestratorError) -> None:
+        for host in inclusion.hosts:
+            done = step.done[host.name]
+            done.result = failed(str(error))
+            done.rescued = self.cursors[host.name].rescuing
+            self._failed(step, host)
+            self._tell(step, host, done)
+
+    def _prepare(self, leaf: Leaf) -> Prepared:
+        prepared = self._prepared.get(leaf)
+        if prepared is None:
+            prepared = self._prepared[leaf] = Prepared(leaf.task)
+        return prepared

@@ -1,0 +1,159 @@
+"""The host of a task, as its module sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.inventory.model import Become, Host
+from orchestrator.playbook.engine.script import invocation, libraries
+from orchestrator.playbook.engine.shells import Shells
+from orchestrator.playbook.load import files
+from orchestrator.playbook.modules.base import Answer, Parameter, Program, Target, TaskFailed
+from orchestrator.playbook.templating import Templar
+from orchestrator.playbook.vault import Vault, is_encrypted
+from orchestrator.ssh.result import Result, Status
+from orchestrator.ssh.shell import Call
+
+Ask = Callable[[str], Awaitable[str | None]]
+_BOOT_ID = Program(
+    "boot_id", 'boot_id() { read -r boot_id </proc/sys/kernel/random/boot_id && say boot_id "$boot_id"; }'
+)
+
+
+class Unreachable(Exception):
+    """The host cannot be reached, or was lost on the way: then the task `may_have_run`, and may still be at it."""
+
+    def __init__(self, detail: str, *, may_have_run: bool = False, may_be_alive: bool = False) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.may_have_run = may_have_run
+        self.may_be_alive = may_be_alive
+
+
+class Stopped(Exception):
+    """The run was stopped while the task was at it; `may_be_alive` if it was not seen to end."""
+
+    def __init__(self, detail: str, *, may_be_alive: bool) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.may_be_alive = may_be_alive
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all targets of a run share. `ask` puts a question to a person; `grace` is how many seconds the stopping of
+    what runs on a host may take."""
+
+    shells: Shells
+    stop: asyncio.Event
+    vault: Vault | None
+    load_vars: Callable[[Path], Mapping[str, Any]]
+    ask: Ask | None
+    grace: float
+
+
+@dataclass(slots=True)
+class PlayTarget(Target):
+    """See Target. `host` is whose variables count, `place` where the task runs: another one when delegated."""
+
+    host: str
+    check: bool
+    diff: bool
+    facts: Mapping[str, Any]
+    place: Host
+    become: Become | None
+    environment: Mapping[str, str]
+    timeout: float
+    search: tuple[Path, ...]
+    templar: Templar
+    on_progress: Callable[[str], None]
+    services: Services
+
+    async def sh(
+        self,
+        program: Program,
+        call: str,
+        /,
+        *words: str | bytes,
+        stdin: bytes | Path = b"",
+        timeout: float | None = None,
+        limit: int = 1 << 20,
+        **parameters: Parameter,
+    ) -> Answer:
+        """See Target.sh."""
+        script = invocation(call, words, parameters, self.environment)
+        asked = Call(
+            script, libraries(program), stdin=stdin, timeout=self.timeout if timeout is None else timeout, limit=limit
+        )
+        async with self.services.shells.lend(self.place, self.become) as shell:
+            reply = await shell.call(asked, stop=self.services.stop)
+        result = reply.result
+        _judge(result)
+        assert result.exit_code is not None
+        return Answer(result.exit_code, result.stdout, result.stderr, reply.records, result.truncated, result.duration)
+
+    def find(self, kind: str, name: str) -> Path:
+        """See Target.find."""
+        found = files.find(kind, name, self.search)
+        if found is not None:
+            return found
+        places = ", ".join(map(str, files.candidates(kind, name, self.search)))
+        raise TaskFailed(f"Could not find {name} on the control node. Looked for: {places}")
+
+    def render(self, text: str, name: str, overrides: Mapping[str, Any] | None = None, **extra: Any) -> str:
+        """See Target.render."""
+        return self.templar.render_file(text, name, overrides=overrides, extra=extra)
+
+    def evaluate(self, expression: Any) -> Any:
+        """See Target.evaluate."""
+        return self.templar.evaluate(expression)
+
+    def holds(self, condition: Any) -> bool:
+        """See Target.holds."""
+        return self.templar.condition([condition])[0]
+
+    def reveal(self, data: bytes) -> bytes:
+        """See Target.reveal."""
+        if not is_encrypted(data):
+            return data
+        if self.services.vault is None:
+            raise TaskFailed("the file is encrypted with Ansible Vault. Give its password with --vault-password-file.")
+        return self.services.vault.decrypt(data, "file")
+
+    def load_vars(self, path: Path) -> Mapping[str, Any]:
+        """See Target.load_vars."""
+        return self.services.load_vars(path)
+
+    async def ask(self, question: str) -> str | None:
+        """See Target.ask."""
+        return await self.services.ask(question) if self.services.ask else None
+
+    def progress(self, text: str) -> None:
+        """See Target.progress."""
+        self.on_progress(text)
+
+    async def reconnect(self, *, timeout: float, connect_timeout: float, delay: float) -> float:
+        """See Target.reconnect."""
+        raise NotImplementedError
+
+    async def boot_id(self) -> str:
+        """See Target.boot_id."""
+        return (await self.sh(_BOOT_ID, "boot_id")).get("boot_id")
+
+
+def _judge(result: Result) -> None:
+    """Raise what tells of a call that did not come to its end."""
+    if result.status is Status.TIMEOUT:
+        raise TaskFailed(f"{result.detail}. Give the task a longer time with the keyword timeout.")
+    if result.status is Status.CANCELLED:
+        raise Stopped(result.detail, may_be_alive=result.may_be_alive)
+    if result.status is Status.LOST:
+        raise Unreachable(result.detail, may_have_run=True, may_be_alive=result.may_be_alive)
+    if not result.status.answered:
+        raise Unreachable(result.detail)
+    if result.exit_code is None:
+        raise TaskFailed(result.detail or "it did not run, and the host does not say why")
