@@ -1,0 +1,157 @@
+"""How much one call of the templar may do: steps, processor time, size. A template must never hang or fill the memory.
+
+Python cannot be stopped from outside, so there are three nets. Loops, macros and iterators of ours count steps. Operators
+and text methods that can make something huge out of something small are measured before they run. What is left, such as
+a regular expression that backtracks for ever, is interrupted by a timer of processor time, in the main thread only
+(signal(7): handlers run there).
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+STEPS = 5_000_000
+SECONDS = 5.0
+SIZE = 16 << 20
+"""Characters of a text, or elements of a list."""
+BITS = 1 << 16
+"""Of a whole number: Python needs minutes to spell larger ones."""
+
+T = TypeVar("T")
+_WIDE = re.compile(r"%[^a-zA-Z%]*(?:\d{8,}|\*)|:[^{}]*(?:\d{8,}|\{)")
+
+
+class Exhausted(BaseException):
+    """A bound is passed. Not an Exception: no filter or lookup may take it for an error of its own."""
+
+
+class Budget:
+    """What is left of one call's steps."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, steps: int = STEPS) -> None:
+        self._left = steps
+
+    def step(self, count: int = 1) -> None:
+        """Use up `count` steps. Raises Exhausted."""
+        self._left -= count
+        if self._left < 0:
+            raise Exhausted(f"it takes more than {STEPS} steps; is there a loop without end?")
+
+    def counted(self, items: Iterable[T]) -> Iterator[T]:
+        """`items`, each of which costs a step."""
+        for item in items:
+            self.step()
+            yield item
+
+
+@contextmanager
+def processor_time(seconds: float = SECONDS) -> Iterator[None]:
+    """Raise Exhausted when the body takes more than `seconds` of processor time."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise Exhausted(
+            f"it takes more than {seconds:g} s; is there a loop without end or a regular expression to blame?"
+        )
+
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def fits(size: int) -> None:
+    """Refuse what would be larger than `SIZE`. Raises Exhausted."""
+    if size > SIZE:
+        raise Exhausted(f"it makes more than {SIZE >> 20} MiB")
+
+
+def check_operator(operator: str, left: Any, right: Any) -> None:
+    """Refuse ``left operator right`` if the result would be huge. Raises Exhausted."""
+    if isinstance(left, int) and isinstance(right, int):
+        bits = {
+            "*": left.bit_length() + right.bit_length(),
+            "**": left.bit_length() * max(right, 0) if abs(left) > 1 else 0,
+        }.get(operator, 0)
+        if bits > BITS:
+            raise Exhausted("it makes a number of thousands of digits")
+    elif operator == "+" and isinstance(left, _SIZED) and isinstance(right, _SIZED):
+        fits(len(left) + len(right))
+    elif operator == "*":
+        for sized, times in ((left, right), (right, left)):
+            if isinstance(sized, _SIZED) and isinstance(times, int):
+                fits(len(sized) * times)
+    elif operator == "%" and isinstance(left, str):
+        check_format(left)
+
+
+_SIZED = (str, bytes, list, tuple)
+
+
+def check_format(text: str) -> None:
+    """Refuse a format whose widths are enormous or are taken from its arguments. Raises Exhausted."""
+    if _WIDE.search(text):
+        raise Exhausted("it formats to an enormous width")
+
+
+def check_joined(separator: str, pieces: Any) -> None:
+    """Refuse joining `pieces` if the text would be huge. Raises Exhausted."""
+    if isinstance(pieces, list | tuple):
+        fits(sum(len(piece) if isinstance(piece, str) else 1 for piece in pieces) + len(separator) * len(pieces))
+
+
+def check_replaced(text: str, old: str, new: str) -> None:
+    """Refuse replacing `old` with `new` if the text would be huge. Raises Exhausted."""
+    if isinstance(old, str) and isinstance(new, str):
+        fits(len(text) + text.count(old) * len(new))
+
+
+def check_method(method: Any, arguments: Sequence[Any]) -> None:
+    """Refuse a call of a method of a text, list or number if the result would be huge. Raises Exhausted."""
+    owner, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
+    if isinstance(owner, str | bytes):
+        if name in {"center", "ljust", "rjust", "zfill"} and arguments and isinstance(arguments[0], int):
+            fits(arguments[0])
+        elif name == "expandtabs" and arguments and isinstance(arguments[0], int):
+            fits(arguments[0] * len(owner))
+        elif name == "replace" and len(arguments) > 1 and isinstance(owner, str):
+            check_replaced(owner, arguments[0], arguments[1])
+        elif name == "join" and arguments and isinstance(owner, str):
+            check_joined(owner, arguments[0])
+    elif isinstance(owner, list) and name == "extend" and arguments and isinstance(arguments[0], list):
+        fits(len(owner) + len(arguments[0]))
+    elif isinstance(owner, int) and name in {"__lshift__", "to_bytes"}:
+        if arguments and isinstance(arguments[0], int) and owner.bit_length() + arguments[0] > BITS:
+            raise Exhausted("it makes a number of thousands of digits")
+
+
+class Span(Sequence[int]):
+    """A long ``range``: indexed and measured at once, walked through by steps."""
+
+    def __init__(self, whole: range, budget: Budget) -> None:
+        self._whole = whole
+        self._budget = budget
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._whole[index]
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int) and value in self._whole
+
+    def __iter__(self) -> Iterator[int]:
+        return self._budget.counted(self._whole)

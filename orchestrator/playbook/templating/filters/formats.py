@@ -1,0 +1,91 @@
+"""Filters from and to JSON and YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime, time
+from typing import Any
+
+import yaml
+from yaml.nodes import ScalarNode
+
+from orchestrator.playbook.templating.kinds import plain
+
+
+class _Loader(yaml.CSafeLoader):
+    """Safe YAML with Ansible's ``!unsafe``."""
+
+
+def _unsafe(loader: yaml.CSafeLoader, node: ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
+_Loader.add_constructor("!unsafe", _unsafe)
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Safe YAML without anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  as PyYAML's
+        return True
+
+
+def to_yaml(value: Any, *_: Any, default_flow_style: bool | None = None, **options: Any) -> str:
+    """YAML, lists and mappings of scalars in one line."""
+    text = yaml.dump(plain(value), Dumper=_Dumper, allow_unicode=True, default_flow_style=default_flow_style, **options)
+    return str(text)
+
+
+def to_nice_yaml(value: Any, indent: int = 4, *_: Any, default_flow_style: bool = False, **options: Any) -> str:
+    """YAML in block style."""
+    return to_yaml(value, indent=indent, default_flow_style=default_flow_style, **options)
+
+
+def from_yaml(value: Any) -> Any:
+    """The value that YAML spells."""
+    return yaml.load(value, Loader=_Loader) if isinstance(value, str) else value  # noqa: S506  a safe loader
+
+
+def from_yaml_all(value: Any) -> Any:
+    """The values of all YAML documents in a text."""
+    if value is None:
+        return []
+    return list(yaml.load_all(value, Loader=_Loader)) if isinstance(value, str) else value  # noqa: S506  a safe loader
+
+
+def to_json(value: Any, **options: Any) -> str:
+    """JSON in one line."""
+    if options.get("indent"):
+        options["indent"] = min(options["indent"], 64) if isinstance(options["indent"], int) else options["indent"]
+    return json.dumps(plain(value), default=_spelled, **options)
+
+
+def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options: Any) -> str:
+    """JSON with indentation and sorted keys."""
+    options.pop("separators", None)
+    return to_json(value, indent=indent, sort_keys=sort_keys, separators=(",", ": "), **options)
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    raise TypeError(f"a value of type {type(value).__name__} has no place in JSON")
+
+
+def from_json(value: Any, **options: Any) -> Any:
+    """The value that JSON spells."""
+    return json.loads(value, **options)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "from_json": from_json,
+    "from_yaml": from_yaml,
+    "from_yaml_all": from_yaml_all,
+    "to_json": to_json,
+    "to_nice_json": to_nice_json,
+    "to_nice_yaml": to_nice_yaml,
+    "to_yaml": to_yaml,
+}
