@@ -42,27 +42,30 @@ def file_name(written: Written) -> Text:
 
 def role_call(written: Written, *, static: bool) -> RoleCall:
     """The role that ``import_role`` or ``include_role`` names. Raises PlaybookError."""
-    action = written.action
-    short = _checked(written, _ROLE)
-    given = action.arguments
+    _checked(written, _ROLE)
+    return called(written.action.arguments, written.own.get("vars", {}), written.action.at, static=static)
+
+
+def called(given: Mapping[str, Any], own_vars: Mapping[str, Any], at: Position, *, static: bool) -> RoleCall:
+    """The role that these arguments name, used with `own_vars`. Raises PlaybookError."""
     name = given.get("name", given.get("role"))
     if not isinstance(name, Text) or not name:
-        raise PlaybookError(f"{short} names no role", where=str(action.at), remedy="Write name: ROLE under it.")
+        raise PlaybookError("no role is named", where=str(at), remedy="Write name: ROLE.")
     parts: dict[str, Text] = {}
     for key in _FROM:
         if key in given:
             if not isinstance(given[key], Text):
-                raise PlaybookError(f"{key} takes the name of a file, not {say(given[key])}", where=str(action.at))
+                raise PlaybookError(f"{key} takes the name of a file, not {say(given[key])}", where=str(at))
             parts[key.removesuffix("_from")] = given[key]
     use = Use(
         name=name,
-        own={"vars": written.own["vars"]} if written.own.get("vars") else {},
+        own={"vars": own_vars} if own_vars else {},
         parts=parts,
-        allow_duplicates=_flag(given, "allow_duplicates", action.at, default=True),
+        allow_duplicates=_flag(given, "allow_duplicates", at, default=True),
         included=True,
-        public=_flag(given, "public", action.at, default=static),
+        public=_flag(given, "public", at, default=static),
     )
-    return RoleCall(use, applied(given.get("apply"), action.at))
+    return RoleCall(use, applied(given.get("apply"), at))
 
 
 def applied(apply: Any, at: Position) -> Mapping[str, Any]:

@@ -9,14 +9,14 @@ from typing import Any
 
 from orchestrator.errors import PlaybookError
 from orchestrator.playbook.load import extra
-from orchestrator.playbook.load.includes import find_file, missing
+from orchestrator.playbook.load.includes import called, find_file, missing
 from orchestrator.playbook.load.plays import Plays, variables_of
-from orchestrator.playbook.load.roles import Roles, Use
+from orchestrator.playbook.load.roles import Roles
 from orchestrator.playbook.load.scope import Gathered, Scope
 from orchestrator.playbook.load.source import Decrypts, Source
 from orchestrator.playbook.load.unfold import Unfolder
 from orchestrator.playbook.model import Included, Keywords, Playbook, Task
-from orchestrator.playbook.text import Text
+from orchestrator.playbook.text import Text, trusted
 
 
 class Loader:
@@ -54,27 +54,12 @@ class Loader:
         steps = self._unfolder.file(path, self._source.tree(path), scope, by.at)
         return Included(steps, tuple(scope.gathered.handlers), tuple(scope.gathered.roles))
 
-    def include_role(
-        self,
-        name: str,
-        by: Task,
-        *,
-        parts: Mapping[str, str] | None = None,
-        public: bool = False,
-        allow_duplicates: bool = True,
-    ) -> Included:
-        """What the role `name` brings that the task `by` includes. `parts` are other files than main by kind:
-        ``tasks``, ``handlers``, ``defaults``, ``vars``. Raises PlaybookError."""
+    def include_role(self, arguments: Mapping[str, Any], by: Task) -> Included:
+        """What the role brings that the task `by` includes with `arguments`, rendered. Raises PlaybookError."""
         scope = self._scope(by)
-        use = Use(
-            name=Text(name, by.at),
-            own={"vars": by.params} if by.params else {},
-            parts={kind: Text(file, by.at) for kind, file in (parts or {}).items()},
-            allow_duplicates=allow_duplicates,
-            included=True,
-        )
+        use = called(trusted(dict(arguments), by.at), by.params, by.at, static=False).use
         found = self._unfolder.role(use, scope)
-        shown = (*scope.gathered.roles, *(found.roles if public else ()))
+        shown = (*scope.gathered.roles, *(found.roles if use.public else ()))
         return replace(found, handlers=(*found.handlers, *scope.gathered.handlers), roles=shown)
 
     def vars_file(self, path: Path) -> Mapping[str, Any]:
