@@ -1,26 +1,36 @@
 """How a host is reached: pooled SSH connections that return Results. The only importer of asyncssh."""
 
 from orchestrator.ssh.failure import NoConnection
+from orchestrator.ssh.keymaking import KeyFile, key_files, make_key, refuse_a_second_key
 from orchestrator.ssh.keys import Keys, Passphrase, passphrase_file
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.pool import Pool
 from orchestrator.ssh.result import Command, Result, Status
+from orchestrator.ssh.shell import Call, Library, Reply, Shell
 from orchestrator.ssh.state import HostState, Phase
 from orchestrator.ssh.trust import HostKey, Pins, Trust
 
 __all__ = [
+    "Call",
     "Command",
     "HostKey",
     "HostState",
+    "KeyFile",
     "Keys",
+    "Library",
     "Limits",
     "NoConnection",
     "Passphrase",
     "Phase",
     "Pins",
     "Pool",
+    "Reply",
     "Result",
+    "Shell",
     "Status",
     "Trust",
+    "key_files",
+    "make_key",
     "passphrase_file",
+    "refuse_a_second_key",
 ]

@@ -6,24 +6,51 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
-from orchestrator.ssh.exchange import NotStarted, OnOutput
+from orchestrator.ssh.exchange import NotStarted, OnOutput, Spawner
 from orchestrator.ssh.execution import Execution, first
 from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link, Reserve
+from orchestrator.ssh.place import Place, Refusal
 from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.state import HostState, Phase
 
+T = TypeVar("T")
 Dial = Callable[[Host, Callable[[], None]], Awaitable[Link]]
 
 
 # sshd frees a session a moment after it told us of its end: seconds to wait when it refuses one to its only user.
 _SETTLE = (0.05, 0.2, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place on `link` (see Place)."""
+
+    link: Link
+    reserve: Spawner
+
+    def leave(self) -> None:
+        """See Place."""
+        self.link.exit()
+
+    def rest(self, leave: Callable[[], None]) -> None:
+        """See Place."""
+        self.link.rest(leave)
+
+    def wake(self, leave: Callable[[], None]) -> None:
+        """See Place."""
+        self.link.wake(leave)
+
+    def spoil(self) -> None:
+        """See Place."""
+        self.link.retire()
 
 
 class Connection:
@@ -60,51 +87,72 @@ class Connection:
     async def run(self, command: Command, stop: asyncio.Event | None, on_output: OnOutput | None) -> Result:
         """Run `command`; see Pool.run."""
         started_at, begun = datetime.now(UTC), time.monotonic()
-        status, detail = Status.CANCELLED, "stopped on request before it was started"
+
+        async def execute(link: Link) -> Result:
+            return await Execution(self._host, command, link, Reserve(link, self.open), self._limits).run(
+                stop, on_output
+            )
+
+        try:
+            result, link = await self._placed(execute, stop)
+        except Refusal as refusal:
+            duration = time.monotonic() - begun
+            status, detail = refusal.status, refusal.detail
+            return Result(self._host.name, status, started_at=started_at, duration=duration, detail=detail)
+        link.exit()
+        return result
+
+    async def start(self, begin: Callable[[Spawner], Awaitable[T]], stop: asyncio.Event | None) -> tuple[T, Place]:
+        """See Way."""
+        begun, link = await self._placed(begin, stop)
+        return begun, _Place(link, Reserve(link, self.open))
+
+    async def _placed(self, work: Callable[[Link], Awaitable[T]], stop: asyncio.Event | None) -> tuple[T, Link]:
+        """What `work` gave on a link, in a place that the caller gives back. Raises Refusal, and what `work` raised.
+
+        When `work` says NotStarted it is tried again, once on a fresh connection or when others made room.
+        """
         retried = False
         while stop is None or not stop.is_set():
             try:
                 link = await unless(stop, self.open())
             except NoConnection as error:
-                status, detail = error.status, error.detail
-                break
+                raise Refusal(error.status, error.detail) from error
             if link is None:
                 break
             if not await link.enter(stop, self._limits.connect_timeout):
                 if link.gone and retried:
-                    status, detail = Status.UNREACHABLE, f"the server ends every connection: {link.loss}"
-                    break
+                    raise Refusal(Status.UNREACHABLE, f"the server ends every connection: {link.loss}")
                 retried |= link.gone
                 continue
             refusal: NotStarted | None = None
+            company = done = False
             try:
-                return await self._run_on(link, command, stop, on_output)
+                result = await self._settled(work, link)
+                done = True
+                return result, link
             except NotStarted as error:
                 refusal = error
             finally:
-                company = link.exit(crowded=refusal is not None and refusal.crowded)
+                if not done:
+                    company = link.exit(crowded=refusal is not None and refusal.crowded)
             if refusal.crowded and company:
                 continue  # the server allows fewer sessions than we assumed: wait for the others
             link.retire()
             if retried or not refusal.again:
-                status, detail = Status.UNREACHABLE, refusal.detail
-                break
+                raise Refusal(Status.UNREACHABLE, refusal.detail)
             retried = True
-        duration = time.monotonic() - begun
-        return Result(self._host.name, status, started_at=started_at, duration=duration, detail=detail)
+        raise Refusal(Status.CANCELLED, "stopped on request before it was started")
 
-    async def _run_on(
-        self, link: Link, command: Command, stop: asyncio.Event | None, on_output: OnOutput | None
-    ) -> Result:
-        execution = Execution(self._host, command, link, Reserve(link, self.open), self._limits)
+    async def _settled(self, work: Callable[[Link], Awaitable[T]], link: Link) -> T:
         for pause in _SETTLE:
             try:
-                return await execution.run(stop, on_output)
+                return await work(link)
             except NotStarted as refusal:
                 if not refusal.crowded or link.busy > 1:
                     raise
             await asyncio.sleep(pause)
-        return await execution.run(stop, on_output)
+        return await work(link)
 
     # -- opening and closing
 

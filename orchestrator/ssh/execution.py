@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from orchestrator.inventory.model import Become, Host
+from orchestrator.ssh.become import Entrance
 from orchestrator.ssh.exchange import Channel, Exchange, NotStarted, OnOutput, Spawner
 from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.limits import Limits
@@ -175,7 +176,7 @@ class Execution:
             begun = "" if exchange.entrance.announced.is_set() else "; it had not reported its start"
             return f"{how}{begun}; {known.text}"
         if not exchange.entrance.announced.is_set():
-            return never_started(exchange, self._become)
+            return never_started(exchange.entrance, self._become, exchange.exit_code, exchange.stderr.value)
         if exchange.signal is not None:
             return f"killed by signal {exchange.signal}"
         if not exchange.finished.is_set():
@@ -183,12 +184,12 @@ class Execution:
         return ""
 
 
-def never_started(exchange: Exchange, become: Become | None) -> str:
-    """Why a command or shell ended before it announced itself."""
-    if exchange.entrance.failure:
-        return exchange.entrance.failure
+def never_started(entrance: Entrance, become: Become | None, exit_code: int | None, said: bytes) -> str:
+    """Why a command or shell ended with `exit_code`, having `said` this, before it announced itself."""
+    if entrance.failure:
+        return entrance.failure
     method = become.method if become is not None else ""
-    if method and exchange.exit_code == 127 and _names_missing(method, exchange.stderr.value):
+    if method and exit_code == 127 and _names_missing(method, said):
         return f"never started: {method} is not installed (become: true)"
     return f"never started: the account's shell, a forced command{f' or {method}' * bool(method)} ended first"
 

@@ -50,7 +50,7 @@ class Keys:
             return [await self._load(self._locate(host.key))]
         paths = sorted(path for path in self._folder.glob("id_*") if path.suffix != ".pub" and path.is_file())
         keys: list[Usable] = [*await self._from_agent()]
-        remedy = f"Make one: ssh-keygen -t ed25519 -f {self._folder}/id_ed25519"
+        remedy = "Make one: orchestrator keys init"
         missing = KeyFileError("no private key (id_*)", where=str(self._folder), remedy=remedy)
         for path in paths:
             try:

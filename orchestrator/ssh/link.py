@@ -67,6 +67,8 @@ class Link:
         self._gate = asyncio.Semaphore(limits.channels)
         self.busy = 0
         self._users = 0
+        self._waiting = 0
+        self._resting: dict[Callable[[], None], None] = {}  # in the order in which they came to rest
         if tunnel is not None:
             tunnel.join()
 
@@ -93,6 +95,7 @@ class Link:
         if self.spent.is_set():
             return
         self.spent.set()
+        self._disturb(len(self._resting))
         self._close_if_idle()
         self._on_spent()
 
@@ -131,11 +134,15 @@ class Link:
         taken = asyncio.Event()
         taking.add_done_callback(lambda _: taken.set())
         entered = False
+        self._waiting += 1
         try:
+            if self._gate.locked():
+                self._disturb(1)
             if not await first(taken, self.spent, stop, timeout=patience):
                 self.retire()
             entered = taking.done() and not self.spent.is_set()
         finally:
+            self._waiting -= 1
             if entered:
                 self.busy += 1
                 self.join()
@@ -155,6 +162,23 @@ class Link:
             self._gate.release()
         self.leave()
         return self.busy > 0
+
+    def rest(self, leave: Callable[[], None]) -> None:
+        """See Place."""
+        if self._waiting or self.spent.is_set():
+            leave()
+        else:
+            self._resting[leave] = None
+
+    def wake(self, leave: Callable[[], None]) -> None:
+        """See Place."""
+        self._resting.pop(leave, None)
+
+    def _disturb(self, count: int) -> None:
+        """Ask `count` of those at rest to leave, the longest at rest first."""
+        for leave in list(self._resting)[:count]:
+            self.wake(leave)
+            leave()
 
     # -- Spawner
 

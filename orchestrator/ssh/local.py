@@ -6,15 +6,18 @@ import asyncio
 import os
 import pwd
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from orchestrator.inventory.model import Host
-from orchestrator.ssh.exchange import Channel, NotStarted, OnOutput, Receiver
+from orchestrator.ssh.exchange import Channel, NotStarted, OnOutput, Receiver, Spawner
 from orchestrator.ssh.execution import Execution, exit_code_of
 from orchestrator.ssh.limits import Limits
+from orchestrator.ssh.place import Refusal
 from orchestrator.ssh.result import Command, Result, Status
 
+T = TypeVar("T")
 _FILES = {1: "stdout", 2: "stderr"}
 
 
@@ -91,6 +94,36 @@ class Here:
 
     def spoil(self) -> None:
         """Nothing to do: processes don't share anything."""
+
+
+class WayHere:
+    """Way and Place of this machine, which has room for everything."""
+
+    def __init__(self) -> None:
+        self.reserve = Here()
+
+    async def start(
+        self,
+        begin: Callable[[Spawner], Awaitable[T]],
+        stop: asyncio.Event | None,  # noqa: ARG002
+    ) -> tuple[T, WayHere]:
+        """See Way."""
+        try:
+            return await begin(self.reserve), self
+        except NotStarted as error:
+            raise Refusal(Status.UNREACHABLE, error.detail) from error
+
+    def leave(self) -> None:
+        """See Place."""
+
+    def rest(self, leave: Callable[[], None]) -> None:
+        """See Place; nobody else needs it."""
+
+    def wake(self, leave: Callable[[], None]) -> None:
+        """See Place."""
+
+    def spoil(self) -> None:
+        """See Place."""
 
 
 async def run_here(

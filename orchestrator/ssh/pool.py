@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from orchestrator.inventory.model import Host
+from orchestrator.inventory.model import Become, Host
 from orchestrator.ssh.connection import Connection
 from orchestrator.ssh.dial import Dialer
 from orchestrator.ssh.exchange import OnOutput
@@ -16,9 +16,10 @@ from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link
-from orchestrator.ssh.local import run_here
+from orchestrator.ssh.local import WayHere, run_here
 from orchestrator.ssh.remote import unfit
 from orchestrator.ssh.result import Command, Result, Status
+from orchestrator.ssh.shell import Shell
 from orchestrator.ssh.state import HostState, Phase
 from orchestrator.ssh.trust import HostKey, Trust
 
@@ -79,6 +80,15 @@ class Pool:
         if host.local:
             return await run_here(host, command, self._limits, stop, on_output)
         return await self._connection(host).run(command, stop, on_output)
+
+    def shell(self, host: Host, become: Become | None = None) -> Shell:
+        """A prepared shell on `host` as `become`, the login user if None. Nothing happens before its first call.
+
+        It holds one of the connection's places from then on; while no call runs it may lose that to others, and its
+        next call starts the host's shell anew.
+        """
+        here = WayHere()
+        return Shell(host, become, lambda: here if host.local else self._connection(host), self._limits)
 
     async def scan(self, host: Host) -> HostKey:
         """The host key that `host` shows now, reached the way commands reach it. Raises NoConnection."""

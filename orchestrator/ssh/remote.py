@@ -28,14 +28,22 @@ MARK = "ORCHESTRATOR_RUN"
 # KILL at once, because GNU timeout then takes the whole process group and every busybox knows the option.
 _BACKSTOP_DELAY = 3
 
-# $1 is the text of _LOAD. A process that leads no group (sudo's child) gets a session of its own by setsid(1), which
-# keeps the process id as the caller is no group leader; group 0 says that nothing could be arranged.
-_WRAPPER = (
-    "b=$1; s=; g=$$; r=; {{ read -r s </proc/$$/stat; }} 2>/dev/null; set -- ${{s##*) }}; "
+# A process that leads no group (sudo's child) gets a session of its own by setsid(1), which keeps the process id as
+# the caller is no group leader; group 0 says that nothing could be arranged.
+_ANNOUNCE = (
+    "s=; g=$$; r=; {{ read -r s </proc/$$/stat; }} 2>/dev/null; set -- ${{s##*) }}; "
     "case $s,$3 in ,*|*,$$) ;; *) if command -v setsid >/dev/null 2>&1; then r=setsid; else g=0; fi;; esac; "
-    'if command -v timeout >/dev/null 2>&1; then r="$r timeout -s KILL {backstop}"; fi; '
-    'export {mark}={token}; echo "{token} $g" >&2; exec $r /bin/sh -c "$b" sh'
+    'export {mark}={token}; echo "{token} $g" >&2; '
 )
+
+# $1 is the text of _LOAD.
+_WRAPPER = (
+    "b=$1; " + _ANNOUNCE + "if command -v timeout >/dev/null 2>&1; then "
+    'r="$r timeout -s KILL {backstop}"; fi; exec $r /bin/sh -c "$b" sh'
+)
+
+# A password that su did not ask for after all must not be read as a command: what comes before the token is dropped.
+_SHELL = _ANNOUNCE + 'while read -r s; do [ "$s" = {token} ] && exec $r /bin/sh; done'
 
 # Reads exactly the script and not a byte more, and runs it only when its end, the token, arrived: half a script
 # from a broken connection could mean anything. GNU and busybox dd know fullblock; others refuse it before reading.
@@ -85,3 +93,9 @@ def program(become: Become | None, command: Command) -> Program:
     load = _LOAD.format(size=len(script), token=token)
     wrapper = _WRAPPER.format(mark=MARK, token=token, backstop=math.ceil(command.timeout) + _BACKSTOP_DELAY)
     return Program(entering(become, token, wrapper, load), script + command.stdin, token, become)
+
+
+def shell(become: Become | None) -> Program:
+    """A shell that reads commands from standard input as `become`, after a line that holds the token."""
+    token = secrets.token_hex(16)
+    return Program(entering(become, token, _SHELL.format(mark=MARK, token=token)), b"", token, become)
