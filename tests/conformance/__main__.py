@@ -1,0 +1,36 @@
+"""Cases by hand: `python -m tests.conformance 07 12-tags`; with `--same` ansible-playbook stands on both sides."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from tests.conformance.cases import all_cases
+from tests.conformance.trial import try_case
+from tests.conformance.twins import Twins
+from tests.lab.tree import RELEASES
+
+
+def main() -> int:
+    """Try the cases whose names begin as asked (all without); 1 if ansible-core objects to any."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser.add_argument("--same", action="store_true", help="judge ansible-core by itself, which tries the comparison")
+    parser.add_argument("--release", choices=RELEASES, default="bookworm")
+    parser.add_argument("names", nargs="*", metavar="CASE")
+    arguments = parser.parse_args()
+    cases = [case for case in all_cases() if str(case).startswith(tuple(arguments.names or ("",)))]
+    bad = 0
+    with Twins(f"by-hand-{os.getpid()}", arguments.release, same=arguments.same) as twins:
+        for case in cases:
+            began = time.monotonic()
+            verdict = try_case(case, twins)
+            bad += bool(verdict.problems)
+            print(f"{case}: {'differs' if verdict.problems else 'same'}, {time.monotonic() - began:.1f} s")
+            print(verdict, flush=True)
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

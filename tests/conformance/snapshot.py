@@ -1,0 +1,163 @@
+"""What is on a host's disk beyond its image: read from outside, out of the upper layer of its overlay."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.lab import LabHost
+
+_VOLATILE = re.compile(
+    r"""(
+      (run|proc|sys|dev|tmp|var/tmp|var/log|var/cache|var/backups)(/|$)
+    | var/lib/systemd/(random-seed|catalog|coredump|linger|timers|timesync|credential)
+    | var/lib/systemd$ | var/lib$ | var/lib/private
+    | var/lib/(dpkg|apt/lists)/(lock|lock-frontend|partial|triggers/Lock|status-old|updates)
+    | var/lib/rpm | var/lib/dnf
+    | etc/(machine-id|ld\.so\.cache|\.pwd\.lock|\.updated|mtab|resolv\.conf|hosts)$
+    | etc/(passwd|group|shadow|gshadow|subuid|subgid)-$   # what the last of several tools left as its backup
+    | .*__pycache__(/|$)
+    | root/\.ansible(/|$) | home/[^/]+/\.ansible(/|$)
+    )""",
+    re.VERBOSE,
+)
+_JUDGES_OWN = re.compile(r"root$|home/[^/]+$|var$|etc$")
+"""Folders whose time of change Ansible moves by putting its own in them for a while."""
+
+_BACKUP = re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~$")
+_CRONTAB_HEADING = re.compile(rb"\A(?:#[^\n]*(?:DO NOT EDIT|installed on|Cron version)[^\n]*\n)+")
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A path as it stands: `kind` (``file``, ``folder``, ``link``, ``gone`` ...), `content` a hash or a link's target;
+    `time` of last change in nanoseconds."""
+
+    kind: str
+    mode: int = 0
+    owner: int = 0
+    group: int = 0
+    content: str = ""
+    time: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.mode:04o} {self.owner}:{self.group} {self.content}".strip()
+
+
+Snapshot = Mapping[str, Entry]
+
+
+def snapshot(host: LabHost) -> dict[str, Entry]:
+    """Every path of `host` that differs from its image, relative to its root, volatile ones aside."""
+    upper = host.root.with_name("upper")
+    found: dict[str, Entry] = {}
+    for folder, folders, files in os.walk(upper):
+        relative = os.path.relpath(folder, upper)
+        folders[:] = [name for name in folders if not _VOLATILE.match(_join(relative, name))]
+        for name in (*folders, *files):
+            path = _join(relative, name)
+            if not _VOLATILE.match(path):
+                found[path] = entry(host, path)
+    return found
+
+
+def entry(host: LabHost, path: str) -> Entry:
+    """The path as the host has it."""
+    whole = host.root / path
+    try:
+        status = whole.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return Entry("gone")
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode), "other")
+    content = ""
+    if kind == "link":
+        content = str(whole.readlink())
+    elif kind == "file":
+        content = hashlib.sha256(_steady(path, whole.read_bytes())).hexdigest()[:16]
+    mode = stat.S_IMODE(status.st_mode)
+    return Entry(kind, mode, status.st_uid, status.st_gid, content, status.st_mtime_ns)
+
+
+def _steady(path: str, content: bytes) -> bytes:
+    """`content` without what two runs of the same program write differently."""
+    return _CRONTAB_HEADING.sub(b"", content) if path.startswith("var/spool/cron/") else content
+
+
+def touched(before: Snapshot, after: Snapshot) -> list[str]:
+    """What a run that must not change anything did change, times of change included; empty when it kept its word."""
+    return sorted(
+        f"{path}: {before.get(path, 'was not there')} -> {after.get(path, 'is gone')}"
+        for path in before.keys() | after.keys()
+        if before.get(path) != after.get(path) and not (_JUDGES_OWN.match(path) and _same(before, after, path))
+    )
+
+
+def _same(before: Snapshot, after: Snapshot, path: str) -> bool:
+    was, now = before.get(path), after.get(path)
+    return was is not None and now is not None and str(was) == str(now)
+
+
+def differences(
+    judge: LabHost, ours: LabHost, before: tuple[Snapshot, Snapshot], after: tuple[Snapshot, Snapshot]
+) -> list[str]:
+    """Paths that a case changed on either twin and that do not stand alike on both afterwards.
+
+    A time of change counts where it was set on purpose, which is where it lies before the snapshots `before`.
+    """
+    moved = {path for was, now in zip(before, after, strict=True) for path in _moved(was, now)}
+    names = {_BACKUP.sub("~BACKUP", path) for path in moved}
+    found = []
+    for name in sorted(names):
+        left, right = (_look(host, now, moved, name) for host, now in ((judge, after[0]), (ours, after[1])))
+        if left != right:
+            found.append(f"/{name}: ansible has {left}, we have {right}")
+    return found
+
+
+def _moved(before: Snapshot, after: Snapshot) -> set[str]:
+    return {path for path in before.keys() | after.keys() if str(before.get(path)) != str(after.get(path))}
+
+
+def _look(host: LabHost, now: Snapshot, moved: set[str], name: str) -> str:
+    """The path or, when `name` stands for a backup, every backup of it."""
+    paths = [path for path in moved if _BACKUP.sub("~BACKUP", path) == name and (path == name or path in now)]
+    return "; ".join(sorted(_text(now.get(path) or entry(host, path)) for path in paths)) or "gone"
+
+
+def _text(found: Entry) -> str:
+    deliberate = found.kind == "file" and found.time < _LONG_AGO
+    return f"{found} @{found.time // 10**9}" if deliberate else str(found)
+
+
+_LONG_AGO = 1_700_000_000 * 10**9
+"""Nothing of the lab is older than late 2023 but what a playbook dates back; image files are older, and equal."""
+
+
+def _join(folder: str, name: str) -> str:
+    return name if folder == "." else f"{folder}/{name}"
+
+
+def state(host: LabHost) -> list[str]:
+    """What of the host's state is no file: units with their states, and what its users are in."""
+    said = host.run(_STATE).stdout.splitlines()
+    return [line for line in said if not _PASSING.search(line)]
+
+
+_STATE = """
+systemctl list-unit-files --no-legend --no-pager --plain
+systemctl list-units --all --no-legend --no-pager --plain | while read -r unit load active sub rest; do
+    echo "$unit $load $active $sub"
+done
+hostname
+"""
+_PASSING = re.compile(r"\.(device|scope|slice|mount|automount|swap)\b|^user(-runtime-dir)?@\d|^run-|^systemd-|^ssh@")
+
+
+def remains(host: LabHost) -> list[str]:
+    """Files in the places for temporary ones, which are not on the disk."""
+    return sorted(host.run("find /tmp /var/tmp /dev/shm -mindepth 1 ! -path '*systemd-private*'").stdout.splitlines())
