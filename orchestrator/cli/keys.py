@@ -1,19 +1,77 @@
-"""The verbs for pinned host keys."""
+"""The verbs for our own keys and for pinned host keys."""
 
 from __future__ import annotations
 
 import asyncio
+import platform
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.session import confirm, home_of, local_actor, run_with_app
+from orchestrator.cli.session import confirm, home_of, local_actor, new_passphrase, run_with_app
 
 if TYPE_CHECKING:
     from orchestrator.app import App
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 HostName = Annotated[str, typer.Argument(metavar="HOST", help="One host, by name or address.")]
+
+
+def init(
+    context: typer.Context,
+    comment: Annotated[str, typer.Option(help="What the key is called in authorized_keys.")] = "",
+    no_passphrase: Annotated[
+        bool, typer.Option("--no-passphrase", help="Leave the key unencrypted on the disk.")
+    ] = False,
+    passphrase_from: Annotated[
+        Path | None,
+        typer.Option("--passphrase-file", metavar="FILE", help="Take the passphrase from the first line of a file."),
+    ] = None,
+) -> None:
+    """Make our key pair (Ed25519), encrypted with a passphrase that is asked for."""
+    from orchestrator.cli.output import note
+    from orchestrator.errors import UsageError
+    from orchestrator.ssh import make_key, passphrase_file, refuse_a_second_key
+
+    home = home_of(context)
+    if no_passphrase and passphrase_from:
+        raise UsageError("--no-passphrase and --passphrase-file exclude each other")
+    refuse_a_second_key(home.keys)  # before a passphrase is asked for
+    if passphrase_from is not None:
+        passphrase = passphrase_file(passphrase_from)(home.keys)
+        if not passphrase:
+            raise UsageError("its first line is empty", where=str(passphrase_from))
+    else:
+        passphrase = None if no_passphrase else new_passphrase()
+    made = make_key(home.keys, comment or f"orchestrator@{platform.node()}", passphrase)
+    note(f"{made.path}: made{'' if passphrase else ', NOT encrypted'} ({made.fingerprint})")
+    note("Put this line into ~/.ssh/authorized_keys of the account on each host:")
+    print(made.public)
+
+
+def show(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show our keys with their fingerprints; never a private half."""
+    from orchestrator.cli.output import note, print_json, print_table
+    from orchestrator.ssh import key_files
+
+    home = home_of(context)
+    found = key_files(home.keys)
+    if as_json:
+        fields = ("algorithm", "fingerprint", "comment", "public", "encrypted", "problem")
+        keys = [{"path": str(key.path), **{name: getattr(key, name) for name in fields}} for key in found]
+        print_json({"keys": keys})
+        return
+    if not found:
+        note(f"{home.keys}: there is no key yet. Make one: orchestrator keys init")
+        return
+    words = {True: "encrypted", False: "NOT encrypted", None: "?"}
+    rows = [(key.path.name, key.algorithm, key.fingerprint, words[key.encrypted], key.comment) for key in found]
+    print_table([("FILE", "TYPE", "FINGERPRINT", "AT REST", "COMMENT"), *rows])
+    for key in found:
+        if key.problem:
+            note(f"{key.path}: {key.problem}")
 
 
 def trust(

@@ -16,7 +16,9 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.version import __version__
 
 cli = typer.Typer(name="orchestrator", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-host_keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Pinned host keys.")
+host_keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Our own keys, and pinned host keys.")
+host_keys.command()(keys.init)
+host_keys.command()(keys.show)
 host_keys.command()(keys.trust)
 host_keys.command()(keys.forget)
 files = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read and edit the inventory.")

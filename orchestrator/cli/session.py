@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import logging
 import os
 import pwd
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+SHORTEST_PASSPHRASE = 8
 
 T = TypeVar("T")
 
@@ -130,15 +133,39 @@ def local_actor(face: Face) -> Actor:
 
 def ask_passphrase(stop: asyncio.Event, path: Path) -> str | None:
     """Ask for the passphrase of a key on the terminal; None without one, or once `stop` is set. Runs in a thread."""
+    return ask_unseen(f"Passphrase for {path}", stop)
+
+
+def ask_unseen(what: str, stop: asyncio.Event) -> str | None:
+    """Ask for a secret on the terminal; None without one, or once `stop` is set. Runs in a thread."""
     if not sys.stdin.isatty():
         return None
     with _unseen(sys.stdin.fileno()):
-        print(f"Passphrase for {path}: ", end="", file=sys.stderr, flush=True)
+        print(f"{what}: ", end="", file=sys.stderr, flush=True)
         # Not getpass(3): a thread that waits for a line could not be left behind on Ctrl-C.
         while not stop.is_set():
             if select.select([sys.stdin], [], [], 0.1)[0]:
                 return sys.stdin.readline().rstrip("\n") or None
     return None
+
+
+def new_passphrase() -> str:
+    """Ask for a new passphrase, twice, unseen. Raises `Refused` without a terminal, `Interrupted` on Ctrl-C."""
+    if not sys.stdin.isatty():
+        raise Refused(
+            "there is no terminal to ask for a passphrase on", remedy="Give --passphrase-file, or --no-passphrase"
+        )
+    try:
+        while True:
+            first = getpass.getpass("New passphrase: ", sys.stderr)
+            if len(first) < SHORTEST_PASSPHRASE:
+                print(f"At least {SHORTEST_PASSPHRASE} characters, please.", file=sys.stderr)
+            elif first == getpass.getpass("Once more: ", sys.stderr):
+                return first
+            else:
+                print("They differ.", file=sys.stderr)
+    except (KeyboardInterrupt, EOFError):
+        raise Interrupted("nothing was made") from None
 
 
 @contextmanager
@@ -163,17 +190,25 @@ async def confirm(question: str, stop: asyncio.Event, *, instead: str) -> bool:
         raise Interrupted("nothing was done")
     if not sys.stdin.isatty():
         raise Refused("nothing was done: there is no terminal to ask on", remedy=f"Give {instead}")
+    answer = await ask_line(f"{question} [y/N] ", stop)
+    if answer is None:
+        raise Interrupted("nothing was done")
+    return answer.strip().lower() in ("y", "yes")
+
+
+async def ask_line(question: str, stop: asyncio.Event) -> str | None:
+    """A line from the terminal; None without one, or once `stop` is set."""
+    if not sys.stdin.isatty():
+        return None
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     # Watched by the loop, not read in a thread: a thread waiting for a line could not be left behind on Ctrl-C.
     loop.add_reader(sys.stdin, readable.set)
     waits = [asyncio.create_task(readable.wait()), asyncio.create_task(stop.wait())]
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(question, end="", file=sys.stderr, flush=True)
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if stop.is_set():
-            raise Interrupted("nothing was done")
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return None if stop.is_set() else sys.stdin.readline().rstrip("\n")
     finally:
         loop.remove_reader(sys.stdin)
         for wait in waits:

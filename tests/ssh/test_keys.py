@@ -94,7 +94,7 @@ async def test_file_that_others_can_read(tmp_path: Path, mode: int) -> None:
 
 
 async def test_no_key_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(KeyFileError, match="ssh-keygen -t ed25519"):
+    with pytest.raises(KeyFileError, match="orchestrator keys init"):
         await Keys(tmp_path).offered_to(HOST)
 
 
