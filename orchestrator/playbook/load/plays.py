@@ -16,11 +16,13 @@ from orchestrator.playbook.load.keywords import Level, misplaced
 from orchestrator.playbook.load.roles import Roles
 from orchestrator.playbook.load.scope import Gathered, Scope
 from orchestrator.playbook.load.source import Source, line_of
+from orchestrator.playbook.load.syntax import check, check_keywords
 from orchestrator.playbook.load.unfold import Unfolder, implicit
 from orchestrator.playbook.load.values import is_template, nearest, say
 from orchestrator.playbook.model import Keywords, Play, Playbook, Step
 from orchestrator.playbook.text import Position, Text
 
+_LISTS = ("roles", "pre_tasks", "tasks", "post_tasks", "handlers")
 _IMPORT = ("import_playbook", "ansible.builtin.import_playbook")
 _HERE = ("localhost", "127.0.0.1", "::1")
 
@@ -110,6 +112,7 @@ class Plays:
                 known = [keyword.name for keyword in keywords.at_level(Level.PLAY)]
                 what = misplaced(key, Level.PLAY) or f"{key} is no keyword of a play{nearest(str(key), known)}"
                 raise PlaybookError(what, where=str(line_of(key, at)))
+        check_keywords(own, but=_LISTS)
         hosts = _hosts(own.get("hosts", ()), at)
         passed = {name: value for name, value in own.items() if name != "vars"}
         outer = merge(Keywords(), {name: inherited[name] for name in ("tags",) if name in inherited})
@@ -121,7 +124,7 @@ class Plays:
         handlers = self._unfolder.handlers(own.get("handlers"), handler_scope, at)
         parts = {part: self._unfolder.steps(own.get(part), scope, at) for part in ("pre_tasks", "post_tasks", "tasks")}
         notes.update(gathered.notes)
-        flush: tuple[Step, ...] = (implicit("flush_handlers", at),)
+        flush: tuple[Step, ...] = (implicit("flush_handlers", at, handler_scope.keywords),)
         middle = (*(step for each in used for step in each.steps), *parts["tasks"])
         return Play(
             name=own.get("name") or Text(",".join(hosts), at),
@@ -155,7 +158,7 @@ class Plays:
             paths = [path for path in (find("vars", name, scope.search) for name in choices) if path]
             if not paths:
                 raise PlaybookError(f"there is no {' or '.join(choices)}", where=str(at))
-            variables_of(self._source, paths[0])
+            check(variables_of(self._source, paths[0]))
         return tuple(found)
 
 

@@ -14,6 +14,7 @@ from orchestrator.playbook.load.inherit import merge
 from orchestrator.playbook.load.keywords import LOOKUPS, ON_INCLUDES, Level
 from orchestrator.playbook.load.scope import Scope
 from orchestrator.playbook.load.source import line_of
+from orchestrator.playbook.load.syntax import check, check_arguments, check_keywords
 from orchestrator.playbook.load.values import flag, holds_template, is_template, nearest, say, static_text, text
 from orchestrator.playbook.model import Loop, Task
 from orchestrator.playbook.modules import MODULES, module
@@ -69,6 +70,10 @@ def build(written: Written, scope: Scope) -> Task:
     action, own = written.action, written.own
     effective = merge(scope.keywords, own)
     arguments = {**effective.module_defaults.get(action.module, {}), **_arguments(action)}
+    check_arguments(action.module, arguments)
+    check_keywords(own, but=("args", "action", "local_action", "loop", "loop_control"))
+    if written.loop is not None:
+        check([written.loop.items, written.loop.label, written.loop.pause])
     if action.module in MODULES:
         foresee(action.module, arguments, action.at)
     elif action.module == META:

@@ -16,13 +16,13 @@ from orchestrator.playbook.load.keywords import Level, misplaced
 from orchestrator.playbook.load.roles import Folder, Roles, Use, reference
 from orchestrator.playbook.load.scope import Gathered, Scope
 from orchestrator.playbook.load.source import Source, line_of
+from orchestrator.playbook.load.syntax import check, check_keywords
 from orchestrator.playbook.load.tasks import BUILTIN, INCLUDE_TASKS, META, Written
 from orchestrator.playbook.load.values import is_template, nearest, say
 from orchestrator.playbook.model import Block, Included, Keywords, RoleRef, Step, Task
 from orchestrator.playbook.text import Position, Text
 
 _PARTS = ("block", "rescue", "always")
-_ALWAYS = Keywords(tags=frozenset(("always",)))
 _MAX_DEPTH = 200
 
 
@@ -61,10 +61,10 @@ class Unfolder:
         inside = replace(scope, files=(*scope.files, path))
         return self.steps(tree, inside, Position(self._source.label(path), 1))
 
-    def role(self, use: Use, scope: Scope, users: tuple[str, ...] = ()) -> Included:
+    def role(self, use: Use, scope: Scope, users: tuple[str, ...] = (), outer: Keywords | None = None) -> Included:
         """A use of a role: its steps after those of its dependencies, its handlers likewise, and the role itself.
 
-        `users` are the roles that depend on it.
+        `users` are the roles that depend on it, `outer` the keywords around the first of them.
         """
         folder, at = self._roles.read(use, scope), use.name.at
         if folder.name in users:
@@ -72,10 +72,13 @@ class Unfolder:
             raise PlaybookError(f"the role depends on itself: {chain}", where=str(at), remedy="Break the circle.")
         if folder.specified:
             scope.gathered.notes[f"{self._source.label(folder.path)}: argument_specs are not checked"] = None
+        check_keywords(use.own)
+        check([folder.defaults, folder.vars, use.params])
         plain = reference(folder, use, scope.role)
         own = {name: value for name, value in use.own.items() if name != "vars"}
         below = replace(scope, keywords=merge(scope.keywords, own), role=plain)
-        before = [self.role(each, below, (*users, folder.name)) for each in folder.dependencies]
+        outer = outer or scope.keywords
+        before = [self.role(each, below, (*users, folder.name), outer) for each in folder.dependencies]
         role = reference(folder, use, scope.role, [each.roles[0] for each in before], self._instance(folder, use))
         inside = replace(below, role=role)
         steps = [step for each in before for step in each.steps]
@@ -85,7 +88,9 @@ class Unfolder:
         if folder.handlers:
             found = self.file(*folder.handlers, replace(inside, level=Level.HANDLER), at)
             handlers += [step for step in found if isinstance(step, Task)]
-        return Included((*steps, implicit("role_complete", at, role)), tuple(handlers), (role,))
+        # It goes by the role's own condition, not by those of the roles that depend on it (Role.compile).
+        steps.append(implicit("role_complete", at, merge(outer, own), role))
+        return Included(tuple(steps), tuple(handlers), (role,))
 
     def _entry(self, entry: Any, scope: Scope, near: Position) -> tuple[Step, ...]:
         if isinstance(entry, dict) and any(part in entry for part in _PARTS):
@@ -115,6 +120,7 @@ class Unfolder:
         for part in _PARTS:
             if part in own and not isinstance(own[part], list):
                 raise PlaybookError(f"{part} takes a list of tasks, not {say(own[part])}", where=str(at))
+        check_keywords(own, but=_PARTS)
         inside = scope.within(merge(scope.keywords, own))
         return Block(
             block=self.steps(own.get("block"), inside, at),
@@ -125,6 +131,7 @@ class Unfolder:
         )
 
     def _import_tasks(self, written: Written, scope: Scope) -> tuple[Step, ...]:
+        check_keywords(written.own)
         name = file_name(written)
         path = find_file(name, scope)
         if path is None:
@@ -134,6 +141,7 @@ class Unfolder:
 
     def _import_role(self, written: Written, scope: Scope) -> tuple[Step, ...]:
         _no_handler(written, scope)
+        check_keywords(written.own)
         call = role_call(written, static=True)
         found = self.role(call.use, scope.within(merge(scope.keywords, written.own)))
         scope.gathered.handlers += found.handlers
@@ -198,9 +206,10 @@ class Unfolder:
         return repr((str(folder.path), use.params, sorted(told.items()), use.parts, use.included))
 
 
-def implicit(what: str, at: Position, role: RoleRef | None = None) -> Task:
+def implicit(what: str, at: Position, around: Keywords, role: RoleRef | None = None) -> Task:
     """A ``meta`` task that nobody wrote."""
-    return Task(Text("", at), META, {}, at, free_form=Text(what, at), keywords=_ALWAYS, role=role, implicit=True)
+    keywords_ = Keywords(when=around.when, tags=around.tags | {"always"})
+    return Task(Text("", at), META, {}, at, free_form=Text(what, at), keywords=keywords_, role=role, implicit=True)
 
 
 def _no_handler(written: Written, scope: Scope) -> None:
