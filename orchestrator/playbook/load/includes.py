@@ -14,6 +14,7 @@ from orchestrator.playbook.load.keywords import Level
 from orchestrator.playbook.load.roles import Use
 from orchestrator.playbook.load.scope import Scope
 from orchestrator.playbook.load.source import Source, line_of
+from orchestrator.playbook.load.syntax import check_keywords
 from orchestrator.playbook.load.tasks import BUILTIN, Written
 from orchestrator.playbook.load.values import flag, is_template, nearest, say
 from orchestrator.playbook.text import Position, Text
@@ -74,20 +75,16 @@ def applied(apply: Any, at: Position) -> Mapping[str, Any]:
         return {}
     if not isinstance(apply, dict):
         raise PlaybookError(f"apply takes a mapping of keywords, not {say(apply)}", where=str(at))
-    own = keywords.read(apply, Level.BLOCK, at)
-    known = [keyword.name for keyword in keywords.at_level(Level.BLOCK)]
-    for key in apply:
-        if key not in own or key in ("block", "rescue", "always"):
-            what = f"apply takes keywords of a block, {key} is none{nearest(str(key), known)}"
-            raise PlaybookError(what, where=str(line_of(key, at)))
+    for part in ("block", "rescue", "always"):
+        if part in apply:
+            raise PlaybookError(f"apply takes keywords, not {part}", where=str(at))
+    own = keywords.read_all(apply, Level.BLOCK, at, what="a block, which apply takes")
+    check_keywords(own)
     return own
 
 
 def find_file(name: Text, scope: Scope) -> Path | None:
-    """The file of tasks that `name` means there, or None. Raises PlaybookError for a name with a template."""
-    if is_template(name):
-        what = f"the name {name} holds a template"
-        raise PlaybookError(what, where=str(name.at), remedy="Write it out, or use include_tasks.")
+    """The file of tasks that `name` means there, or None."""
     for folder in scope.task_folders:
         path = Path(os.path.normpath(folder / Path(name).expanduser()))
         if path.exists():

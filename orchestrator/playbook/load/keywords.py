@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -176,6 +176,19 @@ def _support(keyword: Keyword, value: Any, at: Position) -> None:
         method = value.removeprefix("ansible.builtin.").removeprefix("community.general.")
         if method not in ("sudo", "su", "doas"):
             raise Unsupported(f"become_method {value} is not supported", where=str(at), remedy="Use sudo, su or doas.")
+
+
+def read_all(
+    written: Mapping[Any, Any], level: Level, near: Position, *, what: str, besides: Collection[str] = ()
+) -> dict[str, Any]:
+    """The same where every entry but those `besides` must be a keyword; errors say that it is none of a `what`."""
+    found = read({key: value for key, value in written.items() if key not in besides}, level, near)
+    for key in written:
+        if key not in found and key not in besides:
+            known = [keyword.name for keyword in at_level(level)]
+            why = misplaced(key, level) or f"{key} is no keyword of {what}{values.nearest(key, known)}"
+            raise PlaybookError(why, where=str(key.at if isinstance(key, Text) else near))
+    return found
 
 
 def misplaced(key: str, level: Level) -> str:

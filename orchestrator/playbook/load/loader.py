@@ -15,7 +15,7 @@ from orchestrator.playbook.load.roles import Roles
 from orchestrator.playbook.load.scope import Gathered, Scope
 from orchestrator.playbook.load.source import Decrypts, Source
 from orchestrator.playbook.load.unfold import Unfolder
-from orchestrator.playbook.model import Included, Keywords, Playbook, Task
+from orchestrator.playbook.model import NOTHING, Included, Keywords, Playbook, Task
 from orchestrator.playbook.text import Text, trusted
 
 
@@ -33,13 +33,13 @@ class Loader:
         self._unfolder = Unfolder(self._source, roles)
         self._plays = Plays(self._source, roles, self._unfolder)
 
-    def playbook(self, path: Path) -> Playbook:
-        """The playbook at `path`, imports and roles unfolded.
+    def playbook(self, path: Path, extra_vars: Mapping[str, Any] = NOTHING) -> Playbook:
+        """The playbook at `path`, imports and roles unfolded; their names may use `extra_vars`.
 
         Raises PlaybookError in one line with ``file:line`` for all that is wrong, `Unsupported` for what Ansible may
         know and we do not.
         """
-        return self._plays.playbook(self._base / path)
+        return self._plays.playbook(self._base / path, extra_vars)
 
     def include_tasks(self, name: str | Path, by: Task) -> Included:
         """What the file that the task `by` includes brings; a relative `name` is looked for as Ansible does.

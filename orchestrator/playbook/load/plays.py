@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,41 @@ from orchestrator.errors import PlaybookError
 from orchestrator.playbook.load import keywords
 from orchestrator.playbook.load.files import find
 from orchestrator.playbook.load.inherit import merge
-from orchestrator.playbook.load.keywords import Level, misplaced
+from orchestrator.playbook.load.keywords import Level
 from orchestrator.playbook.load.roles import Roles
 from orchestrator.playbook.load.scope import Gathered, Scope
 from orchestrator.playbook.load.source import Source, line_of
+from orchestrator.playbook.load.static import known
 from orchestrator.playbook.load.syntax import check, check_keywords
 from orchestrator.playbook.load.unfold import Unfolder, implicit
-from orchestrator.playbook.load.values import is_template, nearest, say
+from orchestrator.playbook.load.values import is_template, say
 from orchestrator.playbook.model import Keywords, Play, Playbook, Step
 from orchestrator.playbook.text import Position, Text
 
 _LISTS = ("roles", "pre_tasks", "tasks", "post_tasks", "handlers")
 _IMPORT = ("import_playbook", "ansible.builtin.import_playbook")
 _HERE = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How a playbook was come to: the files, and what the imports of them give to its plays."""
+
+    chain: tuple[Path, ...]
+    extra: Mapping[str, Any]
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
+    when: tuple[Any, ...] = ()
+
+    def by(self, path: Path, own: Mapping[str, Any]) -> Imported:
+        """The file `path` imported from there, with `own` keywords."""
+        return Imported(
+            chain=(*self.chain, path),
+            extra=self.extra,
+            vars={**own.get("vars", {}), **self.vars},
+            tags=self.tags | own.get("tags", frozenset()),
+            when=self.when + own.get("when", ()),
+        )
 
 
 class Plays:
@@ -35,15 +57,16 @@ class Plays:
         self._roles = roles
         self._unfolder = unfolder
 
-    def playbook(self, path: Path) -> Playbook:
-        """Everything the playbook at `path` says. Raises PlaybookError with ``file:line``."""
+    def playbook(self, path: Path, extra: Mapping[str, Any]) -> Playbook:
+        """Everything the playbook at `path` says, the command line giving `extra` variables.
+
+        Raises PlaybookError with ``file:line``.
+        """
         notes: dict[str, None] = {}
-        plays = self._file(path, (path,), {}, notes)
+        plays = self._file(path, Imported((path,), extra), notes)
         return Playbook(path, tuple(plays), tuple(notes))
 
-    def _file(
-        self, path: Path, chain: tuple[Path, ...], inherited: Mapping[str, Any], notes: dict[str, None]
-    ) -> list[Play]:
+    def _file(self, path: Path, imported: Imported, notes: dict[str, None]) -> list[Play]:
         label = self._source.label(path)
         tree = self._source.tree(path)
         start = Position(label, 1)
@@ -59,72 +82,46 @@ class Plays:
                 what = f"a play is a mapping, this is {say(entry)}"
                 raise PlaybookError(what, where=str(at), remedy="Write hosts: and tasks: under it.")
             if any(name in entry for name in _IMPORT):
-                plays += self._import(entry, chain, inherited, notes, at)
+                plays += self._import(entry, imported, notes, at)
             else:
-                plays.append(self._play(entry, chain[-1], inherited, notes, at))
+                plays.append(self._play(entry, imported, notes, at))
         return plays
 
-    def _import(
-        self,
-        entry: Mapping[Any, Any],
-        chain: tuple[Path, ...],
-        inherited: Mapping[str, Any],
-        notes: dict[str, None],
-        at: Position,
-    ) -> list[Play]:
-        own = keywords.read(entry, Level.IMPORT, at)
+    def _import(self, entry: Mapping[Any, Any], imported: Imported, notes: dict[str, None], at: Position) -> list[Play]:
+        own = keywords.read_all(entry, Level.IMPORT, at, what="import_playbook", besides=_IMPORT)
+        check_keywords(own)
         named = [key for key in entry if key in _IMPORT]
-        for key in entry:
-            if key not in own and key not in _IMPORT:
-                known = [keyword.name for keyword in keywords.at_level(Level.IMPORT)]
-                what = misplaced(key, Level.IMPORT) or f"import_playbook takes no {key}{nearest(key, known)}"
-                raise PlaybookError(what, where=str(line_of(key, at)))
         name = entry[named[0]]
         if len(named) > 1 or not isinstance(name, Text) or not name.strip():
             raise PlaybookError("import_playbook names one file", where=str(at))
-        if is_template(name):
-            what = f"the name {name} holds a template"
-            raise PlaybookError(what, where=str(name.at), remedy="Write it out.")
-        path = Path(os.path.normpath(chain[-1].parent / Path(name.strip()).expanduser()))
+        chain = imported.chain
+        scope = Scope(Gathered(), chain[-1:], vars=own.get("vars", {}), extra=imported.extra)
+        path = Path(os.path.normpath(chain[-1].parent / Path(known(name, scope).strip()).expanduser()))
         if path in chain:
             circle = " -> ".join(self._source.label(file) for file in (*chain[chain.index(path) :], path))
             raise PlaybookError(f"imports itself: {circle}", where=str(name.at), remedy="Break the circle.")
         if not path.exists():
             raise PlaybookError(f"there is no {self._source.label(path)}", where=str(name.at))
-        merged = {
-            "vars": {**own.get("vars", {}), **inherited.get("vars", {})},
-            "tags": inherited.get("tags", frozenset()) | own.get("tags", frozenset()),
-            "when": inherited.get("when", ()) + own.get("when", ()),
-        }
-        return self._file(path, (*chain, path), merged, notes)
+        return self._file(path, imported.by(path, own), notes)
 
-    def _play(
-        self,
-        entry: Mapping[Any, Any],
-        file: Path,
-        inherited: Mapping[str, Any],
-        notes: dict[str, None],
-        at: Position,
-    ) -> Play:
-        own = keywords.read(_without_local(entry), Level.PLAY, at)
-        for key in entry:
-            if key not in keywords.KEYWORDS or Level.PLAY not in keywords.KEYWORDS[key].levels:
-                known = [keyword.name for keyword in keywords.at_level(Level.PLAY)]
-                what = misplaced(key, Level.PLAY) or f"{key} is no keyword of a play{nearest(str(key), known)}"
-                raise PlaybookError(what, where=str(line_of(key, at)))
+    def _play(self, entry: Mapping[Any, Any], imported: Imported, notes: dict[str, None], at: Position) -> Play:
+        own = keywords.read_all(_without_local(entry), Level.PLAY, at, what="a play")
         check_keywords(own, but=_LISTS)
         hosts = _hosts(own.get("hosts", ()), at)
-        passed = {name: value for name, value in own.items() if name != "vars"}
-        outer = merge(Keywords(), {name: inherited[name] for name in ("tags",) if name in inherited})
-        handler_scope = Scope(Gathered(), (file,), merge(outer, passed))
-        scope = handler_scope.within(replace(handler_scope.keywords, when=inherited.get("when", ())))
+        variables = {**own.get("vars", {}), **imported.vars}
+        outer = merge(Keywords(tags=imported.tags), {name: value for name, value in own.items() if name != "vars"})
+        bare = Scope(Gathered(), imported.chain[-1:], outer, extra=imported.extra)
+        files, known_vars = self._vars_files(own.get("vars_files"), bare, at)
+        around = replace(bare, vars={**variables, **known_vars})
+        # The condition of an import is for tasks, not for handlers (playbook_include.py).
+        scope = around.within(replace(outer, when=imported.when))
         gathered = scope.gathered
         # In the order in which Ansible reads them, which decides the order of handlers (attribute.py, priorities).
         used = [self._unfolder.role(self._roles.use(each, at), scope) for each in own.get("roles", ())]
-        handlers = self._unfolder.handlers(own.get("handlers"), handler_scope, at)
+        handlers = self._unfolder.handlers(own.get("handlers"), around, at)
         parts = {part: self._unfolder.steps(own.get(part), scope, at) for part in ("pre_tasks", "post_tasks", "tasks")}
         notes.update(gathered.notes)
-        flush: tuple[Step, ...] = (implicit("flush_handlers", at, handler_scope.keywords),)
+        flush: tuple[Step, ...] = (implicit("flush_handlers", at, outer),)
         middle = (*(step for each in used for step in each.steps), *parts["tasks"])
         return Play(
             name=own.get("name") or Text(",".join(hosts), at),
@@ -132,8 +129,8 @@ class Plays:
             steps=(*parts["pre_tasks"], *flush, *middle, *flush, *parts["post_tasks"], *flush),
             at=at,
             handlers=(*(each for role in used for each in role.handlers), *handlers, *gathered.handlers),
-            vars={**own.get("vars", {}), **inherited.get("vars", {})},
-            vars_files=self._vars_files(own.get("vars_files"), scope, at),
+            vars=variables,
+            vars_files=files,
             roles=(*(role for each in used for role in each.roles), *gathered.roles),
             gather_facts=own.get("gather_facts"),
             gather_subset=own.get("gather_subset", ()),
@@ -144,9 +141,11 @@ class Plays:
             search=scope.search,
         )
 
-    def _vars_files(self, written: Any, scope: Scope, near: Position) -> tuple[Any, ...]:
-        """Names of files, or lists of them of which the first that exists counts. Those known by now are read."""
+    def _vars_files(self, written: Any, scope: Scope, near: Position) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Names of files, or lists of them of which the first that exists counts; and the variables of those whose
+        names are known by now."""
         found = written if isinstance(written, list) else [] if written is None else [written]
+        variables: dict[str, Any] = {}
         for entry in found:
             choices = entry if isinstance(entry, list) else [entry]
             at = line_of(entry, near)
@@ -158,8 +157,9 @@ class Plays:
             paths = [path for path in (find("vars", name, scope.search) for name in choices) if path]
             if not paths:
                 raise PlaybookError(f"there is no {' or '.join(choices)}", where=str(at))
-            check(variables_of(self._source, paths[0]))
-        return tuple(found)
+            variables |= variables_of(self._source, paths[0])
+        check(variables)
+        return tuple(found), variables
 
 
 def variables_of(source: Source, path: Path) -> dict[str, Any]:

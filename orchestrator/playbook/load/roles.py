@@ -14,7 +14,8 @@ from orchestrator.playbook.load import keywords
 from orchestrator.playbook.load.keywords import COLLECTIONS, KEYWORDS, Level
 from orchestrator.playbook.load.scope import Scope
 from orchestrator.playbook.load.source import Source, line_of
-from orchestrator.playbook.load.values import flag, is_template, nearest, say, variables
+from orchestrator.playbook.load.static import known
+from orchestrator.playbook.load.values import flag, nearest, say, variables
 from orchestrator.playbook.model import NOTHING, RoleRef
 from orchestrator.playbook.text import Position, Text
 
@@ -86,14 +87,15 @@ class Roles:
 
     def read(self, use: Use, scope: Scope) -> Folder:
         """What the folder of the role `use` names holds. Raises PlaybookError when there is none, or for its files."""
-        path = self._find(use.name, scope)
+        name = known(use.name, scope)
+        path = self._find(name, scope)
         meta_file = self._file(path / "meta", None)
         meta = self._tree(meta_file) if meta_file else None
         at = Position(self._source.label(meta_file or path), 1)
         meta = self._meta(meta, at)
         found = [entry for entry in meta.get("dependencies") or [] if entry is not None]
         return Folder(
-            name=use.name if not use.name.startswith(("/", "~", ".")) else path.name,
+            name=path.name if name.startswith(("/", "~", ".")) else name,
             path=path,
             tasks=self._steps(path, "tasks", use),
             handlers=self._steps(path, "handlers", use),
@@ -105,9 +107,6 @@ class Roles:
         )
 
     def _find(self, name: Text, scope: Scope) -> Path:
-        if is_template(name):
-            what = f"the role's name {name} holds a template"
-            raise PlaybookError(what, where=str(name.at), remedy="Write it out, or use include_role.")
         beside = [role.path.parent for role in scope.roles][:1]
         folders = [scope.folder / "roles", *self._paths, *beside, scope.folder]
         for folder in folders:

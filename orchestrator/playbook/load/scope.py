@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import PlaybookError
 from orchestrator.playbook.load.keywords import Level
-from orchestrator.playbook.model import Keywords, RoleRef, Task
+from orchestrator.playbook.model import NOTHING, Keywords, RoleRef, Task
 from orchestrator.playbook.text import Position
 
 _MAX_TASKS = 100_000
@@ -36,7 +37,8 @@ class Scope:
     without condition, so that one of them again would be a circle.
 
     `doubtful` steps may never run: a dynamic include above them has a condition, or stands in a ``rescue``. Dynamic
-    includes are looked into where `look` says so; on a `trial` the steps are thrown away.
+    includes are looked into where `look` says so; on a `trial` the steps are thrown away. `vars` are the play's,
+    `extra` those of the command line.
     """
 
     gathered: Gathered
@@ -48,6 +50,8 @@ class Scope:
     doubtful: bool = False
     look: bool = True
     trial: bool = False
+    vars: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
     def within(self, keywords: Keywords) -> Scope:
         """The same place under other keywords."""

@@ -12,13 +12,14 @@ from orchestrator.errors import PlaybookError, Unsupported
 from orchestrator.playbook.load import keywords, tasks
 from orchestrator.playbook.load.includes import RoleCall, applied, file_name, find_file, missing, role_call
 from orchestrator.playbook.load.inherit import merge
-from orchestrator.playbook.load.keywords import Level, misplaced
+from orchestrator.playbook.load.keywords import Level
 from orchestrator.playbook.load.roles import Folder, Roles, Use, reference
 from orchestrator.playbook.load.scope import Gathered, Scope
 from orchestrator.playbook.load.source import Source, line_of
+from orchestrator.playbook.load.static import known
 from orchestrator.playbook.load.syntax import check, check_keywords
 from orchestrator.playbook.load.tasks import BUILTIN, INCLUDE_TASKS, META, Written
-from orchestrator.playbook.load.values import is_template, nearest, say
+from orchestrator.playbook.load.values import is_template, say
 from orchestrator.playbook.model import Block, Included, Keywords, RoleRef, Step, Task
 from orchestrator.playbook.text import Position, Text
 
@@ -109,12 +110,7 @@ class Unfolder:
         at = line_of(entry, near)
         if scope.level is Level.HANDLER:
             raise PlaybookError("a block cannot be a handler", where=str(at), remedy="Notify several, or use listen.")
-        own = keywords.read(entry, Level.BLOCK, at)
-        for key in entry:
-            if key not in own:
-                known = [keyword.name for keyword in keywords.at_level(Level.BLOCK)]
-                what = misplaced(key, Level.BLOCK) or f"{key} is no keyword of a block{nearest(key, known)}"
-                raise PlaybookError(what, where=str(line_of(key, at)))
+        own = keywords.read_all(entry, Level.BLOCK, at, what="a block")
         if not own.get("block") and (own.get("rescue") or own.get("always")):
             raise PlaybookError("rescue and always need a block", where=str(at), remedy="Add block: with tasks.")
         for part in _PARTS:
@@ -132,11 +128,11 @@ class Unfolder:
 
     def _import_tasks(self, written: Written, scope: Scope) -> tuple[Step, ...]:
         check_keywords(written.own)
-        name = file_name(written)
+        inside = scope.within(merge(scope.keywords, written.own))
+        name = known(file_name(written), inside)
         path = find_file(name, scope)
         if path is None:
             raise missing(name, scope, self._source)
-        inside = scope.within(merge(scope.keywords, written.own))
         return self.file(path, self._source.tree(path), inside, written.action.at)
 
     def _import_role(self, written: Written, scope: Scope) -> tuple[Step, ...]:
