@@ -77,15 +77,15 @@ class Content:
         return cls(data, sha1, md5, len(data), name, source)
 
     @classmethod
-    def of_file(cls, path: Path, reveal: Callable[[bytes], bytes] | None = None) -> Content:
-        """The file `path`: in memory when small, or a vault's that `reveal` decrypts; else to be streamed.
+    def of_file(cls, path: Path, reveal: Callable[[bytes], bytes] | None = None, at_once: int = AT_ONCE) -> Content:
+        """The file `path`: in memory up to `at_once` bytes or when a vault's that `reveal` decrypts, else streamed.
 
         Reads it all: not for the event loop. Raises OSError.
         """
         status = path.stat()
         with path.open("rb") as file:
             encrypted = reveal is not None and file.read(len(_VAULT)) == _VAULT
-        if encrypted or status.st_size <= AT_ONCE:
+        if encrypted or status.st_size <= at_once:
             data = path.read_bytes()
             return cls.of(reveal(data) if reveal and encrypted else data, path.name, str(path))
         sha1, md5 = _digests(path, status.st_size, status.st_mtime_ns, status.st_ino)
@@ -96,9 +96,9 @@ class Content:
         return self.data if isinstance(self.data, bytes) else self.data.read_bytes()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def _digests(path: Path, _size: int, _mtime_ns: int, _inode: int) -> tuple[str, str]:
-    """Of one large file that goes to a thousand hosts, computed once while it does not change."""
+    """Of a file that goes to a thousand hosts, computed once while it does not change."""
     sha1, md5 = hashlib.sha1(usedforsecurity=False), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 20):

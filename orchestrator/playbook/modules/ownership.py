@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import field_validator
 
 from orchestrator.playbook.events import Diff
-from orchestrator.playbook.modules.base import Answer, Arguments, Parameter, Target, TaskFailed
+from orchestrator.playbook.modules.base import Answer, Arguments, Target, TaskFailed
 from orchestrator.playbook.modules.fields import Flag, Mode, Words, also
 from orchestrator.playbook.modules.library import checked, library
 
@@ -81,7 +81,7 @@ def compiled(mode: int | str | None) -> str | None:
     return " ".join(clauses)
 
 
-def common(arguments: FileArguments, target: Target) -> dict[str, Parameter]:
+def common(arguments: FileArguments, target: Target) -> dict[str, Any]:
     """What `files.sh` wants to know of every task."""
     return {
         "owner": arguments.owner,

@@ -8,12 +8,13 @@ copy() {
     copy_one "$expanded" "$sha1" '' "$mode"
 }
 
-# copy_many DEST SHA1 SIZE MODE...: files one after another, their contents so on standard input.
+# copy_many [DEST BASE SHA1 SIZE MODE]...: files one after another, their contents so on standard input.
 copy_many() {
     while [ $# -gt 0 ]; do
         begin "$1"
-        copy_one "$expanded" "$2" "$3" "$4"
-        shift 4
+        base=$2
+        copy_one "$expanded" "$3" "$4" "$5"
+        shift 5
     done
 }
 
@@ -22,13 +23,13 @@ copy_one() {
     dest=$1 sha1=$2 mode=$4
     copy_place
     if [ -e "$dest" ] && [ -z "$force" ]; then
+        drain "$3"
         look "$dest"
         tell "$dest"
         return
     fi
     if [ ! -L "$dest" ] && [ -f "$dest" ] && digest "$dest" && [ "$digest" = "$sha1" ]; then
-        # It has become what it should be since it was looked at: its content must not pass for the next one's.
-        [ -z "$3" ] || receive "$3" >/dev/null 2>&1
+        drain "$3"
         apply "$dest"
         look "$dest"
     else
@@ -47,6 +48,11 @@ copy_one() {
     fi
     tell "$dest"
     say changed "$altered"
+}
+
+# drain SIZE: content that is not needed after all must not pass for the next file's.
+drain() {
+    [ -z "$1" ] || receive "$1" >/dev/null 2>&1
 }
 
 # copy_place: $dest is the file that is meant; missing folders of a dest that ends with a slash are made.

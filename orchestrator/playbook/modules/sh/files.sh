@@ -15,7 +15,7 @@ fail() {
 # begin PATH: before all else in a program. Forgets what the task's environment may have left in our variables; $expanded
 # is PATH as `expand` gives it, with ./ before a leading dash, so that no program takes it for an option.
 begin() {
-    fresh='' altered='' mask='' exists=''
+    fresh='' altered='' mask='' exists='' model=''
     expand "$1"
     case $expanded in -*) expanded=./$expanded ;; esac
 }
@@ -332,7 +332,8 @@ abandon() {
 
 # put PATH COMMAND...: make what COMMAND writes the content of PATH: written beside it under a name nobody can guess,
 # checked against $sha1, given the old file's owner, mode and ACL and then what is asked for, validated, and renamed.
-# A symbolic link is replaced, not followed. After it is_* tell of the new file.
+# A symbolic link is replaced, not followed. After it is_* tell of the new file. When $model is set, the new file takes
+# that one's time of modification, and its mode instead of the old one's owner and mode.
 put() {
     path=$1
     shift
@@ -374,8 +375,12 @@ put_fresh() {
         [ "$digest" = "$sha1" ] || abandon "Copied file does not match the expected checksum. Transfer failed."
     fi
     exists=
-    if [ ! -L "$path" ] && look "$path"; then
-        exists=1
+    if [ ! -L "$path" ] && look "$path"; then exists=1; fi
+    if [ -n "$model" ]; then
+        look "$model" -L
+        touch -c -r "$model" "$held"
+    fi
+    if [ -n "$exists" ] && [ -z "$model" ]; then
         # GNU cp keeps ACLs, too.
         cp --attributes-only --preserve=mode,ownership "$path" "$held" 2>/dev/null || {
             chown "$is_uid:$is_gid" "$held" 2>/dev/null
@@ -383,7 +388,7 @@ put_fresh() {
             chmod "$octal" "$held"
         }
         [ ! -e /sys/fs/selinux/enforce ] || chcon --reference="$path" "$held"
-    else
+    elif [ -z "$exists" ]; then
         is_mode=$((0666 & ~mask)) is_type=$((0100000))
     fi
     wish '' ''
@@ -391,7 +396,7 @@ put_fresh() {
         chown "$want_uid${want_gid:+:$want_gid}" "$held" || abandon "chown failed"
     fi
     wanted "$is_mode" "$is_type"
-    if [ -z "$exists" ] || [ -n "$want_uid$want_gid$mode" ]; then
+    if [ -z "$exists" ] || [ -n "$want_uid$want_gid$mode$model" ]; then
         octal "$want"
         chmod "$octal" "$held" || abandon "chmod failed"
     fi
