@@ -1,34 +1,8 @@
-"""Looking up accounts and groups on the host: in every source that it knows, or in its own files."""
+"""Shell functions about accounts: looking them up, and their home folders and variables in what an operator wrote."""
 
 from __future__ import annotations
 
-from orchestrator.playbook.modules.base import Program
+from orchestrator.playbook.modules.library import library
 
-ACCOUNTS = Program(
-    "accounts",
-    r"""
-# entry DATABASE NAME: print the line of NAME; status 2 when there is none. busybox has no getent.
-entry() {
-    if command -v getent >/dev/null 2>&1; then
-        getent -- "$1" "$2"
-        return
-    fi
-    while IFS= read -r line || [ -n "$line" ]; do
-        case $line in "$2":*) ;; *) continue ;; esac
-        printf '%s\n' "$line"
-        return 0
-    done <"/etc/$1"
-    return 2
-}
-
-# account NAME: $account_uid, _gid, _gecos, _home and _shell of that account.
-account() {
-    line=$(entry passwd "$1") || return
-    rest=${line#*:*:}
-    account_uid=${rest%%:*} rest=${rest#*:}
-    account_gid=${rest%%:*} rest=${rest#*:}
-    account_gecos=${rest%%:*} rest=${rest#*:}
-    account_home=${rest%%:*} account_shell=${rest#*:}
-}
-""",
-)
+ACCOUNTS = library("accounts")
+EXPAND = library("expand", ACCOUNTS)

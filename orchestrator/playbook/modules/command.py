@@ -11,7 +11,6 @@ from orchestrator.playbook.modules.base import (
     Answer,
     Arguments,
     Module,
-    Program,
     Result,
     Target,
     TaskFailed,
@@ -19,67 +18,9 @@ from orchestrator.playbook.modules.base import (
 )
 from orchestrator.playbook.modules.execute import GUARD, OUTPUT_LIMIT, Stopwatch, finish, outputs
 from orchestrator.playbook.modules.fields import Flag, TextList, Words, also
+from orchestrator.playbook.modules.library import library
 
-PROGRAM = Program(
-    "command",
-    r"""
-# located NAME: whether there is a program of that name; $errno says why not.
-# Looked up by ourselves, because exec's own failure cannot be told from a program's exit status.
-located() {
-    errno=2
-    case $1 in
-    */*)
-        [ -e "$1" ] && errno=13
-        [ -x "$1" ] && [ ! -d "$1" ]
-        return
-        ;;
-    esac
-    set -f
-    IFS=:
-    for folder in $PATH; do
-        [ -e "${folder:-.}/$1" ] || continue
-        errno=13
-        [ -f "${folder:-.}/$1" ] && [ -x "${folder:-.}/$1" ] && errno=0 && break
-    done
-    unset IFS
-    set +f
-    [ "$errno" = 0 ]
-}
-
-# command_run WORD...: become that program.
-# shellcheck disable=SC2154 # check, expands: parameters
-command_run() {
-    guard || return
-    [ -z "$check" ] || return 0
-    if [ -n "$expands" ]; then
-        count=$#
-        while [ "$count" -gt 0 ]; do
-            expand "$1"
-            shift
-            set -- "$@" "$expanded"
-            count=$((count - 1))
-        done
-    fi
-    if ! located "$1"; then
-        say errno "$errno"
-        return
-    fi
-    exec "$@"
-}
-
-# shell_run COMMAND: give it to $executable.
-shell_run() {
-    guard || return
-    [ -z "$check" ] || return 0
-    if ! located "$executable"; then
-        say errno "$errno"
-        return
-    fi
-    exec "$executable" -c "$1"
-}
-""",
-    (GUARD,),
-)
+PROGRAM = library("command", GUARD)
 
 _ERRNO = {"2": "[Errno 2] No such file or directory", "13": "[Errno 13] Permission denied"}
 

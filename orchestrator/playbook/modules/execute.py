@@ -7,53 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestrator.playbook.modules.base import Answer, Program, TaskFailed
-from orchestrator.playbook.modules.expand import EXPAND
+from orchestrator.playbook.modules.accounts import EXPAND
+from orchestrator.playbook.modules.base import Answer, TaskFailed
+from orchestrator.playbook.modules.library import library
 
 OUTPUT_LIMIT = 4 << 20
 """Bytes kept of each of stdout and stderr. Ansible has no bound: a host that floods takes the control node with it."""
 
-GUARD = Program(
-    "guard",
-    r"""
-# matches PATTERN: whether a file of that name, or one that fits the pattern, exists.
-matches() {
-    expand "$1"
-    case $expanded in
-    *[*?[]*)
-        IFS=''
-        # shellcheck disable=SC2086 # expanding the pattern is the point
-        set -- $expanded
-        unset IFS
-        ;;
-    *) set -- "$expanded" ;;
-    esac
-    [ -e "$1" ] || [ -h "$1" ]
-}
-
-# guard: go to $chdir; fails when there is nothing to run, and says why.
-# shellcheck disable=SC2154 # chdir, creates, removes: parameters
-guard() {
-    if [ -n "${chdir-}" ]; then
-        expand "$chdir"
-        case $expanded in -*) expanded=./$expanded ;; esac
-        if ! CDPATH='' cd "$expanded" 2>/dev/null; then
-            say stopped chdir
-            return 1
-        fi
-    fi
-    if [ -n "${creates-}" ] && matches "$creates"; then
-        say stopped creates
-        return 1
-    fi
-    if [ -n "${removes-}" ] && ! matches "$removes"; then
-        say stopped removes
-        return 1
-    fi
-}
-""",
-    (EXPAND,),
-)
+GUARD = library("guard", EXPAND)
 
 
 def outputs(answer: Answer, *, strip: bool = False) -> dict[str, Any]:

@@ -6,38 +6,15 @@ import shlex
 
 from pydantic import model_validator
 
-from orchestrator.playbook.modules.base import Arguments, Module, Program, Result, Target, TaskFailed, TaskSkipped
+from orchestrator.playbook.modules.base import Arguments, Module, Result, Target, TaskFailed, TaskSkipped
 from orchestrator.playbook.modules.execute import GUARD, OUTPUT_LIMIT, finish, outputs
 from orchestrator.playbook.modules.fields import Flag, Words, also
+from orchestrator.playbook.modules.library import library
 
 _OPENED = "/proc/self/fd/9"
 """What the program is called on the host: its file has lost its name before it runs, so that nothing of it can stay."""
 
-_PROGRAM = Program(
-    "script",
-    r"""
-# script_run LINE: run LINE, in which /proc/self/fd/9 is the program that comes on standard input.
-# shellcheck disable=SC2154 # check, interpreted: parameters
-script_run() {
-    guard || return
-    [ -z "$check" ] || return 0
-    file=$(umask 077 && mktemp "${TMPDIR:-/tmp}/.script.XXXXXXXXXX") || { say stopped file; return 1; }
-    if ! { cat >"$file" && chmod 0700 "$file" && exec 9<"$file"; }; then
-        rm -f -- "$file"
-        say stopped file
-        return 1
-    fi
-    interpreter=
-    if [ -z "$interpreted" ] && [ ! -x "$file" ]; then # the file system is mounted noexec
-        IFS= read -r first <"$file"
-        case $first in '#!'*) interpreter=${first#'#!'} ;; *) interpreter=/bin/sh ;; esac
-    fi
-    rm -f -- "$file"
-    exec /bin/sh -c "$interpreter $1" </dev/null
-}
-""",
-    (GUARD,),
-)
+_PROGRAM = library("script", GUARD)
 
 
 class ScriptArguments(Arguments):

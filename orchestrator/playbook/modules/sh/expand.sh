@@ -1,17 +1,10 @@
-"""Shell variables and home folders in words, expanded on the host as Ansible's modules do there."""
+# shellcheck shell=sh disable=SC2034,SC2154
+# Variables and home folders in words, as Ansible's modules expand them on the host.
 
-from __future__ import annotations
-
-from orchestrator.playbook.modules.accounts import ACCOUNTS
-from orchestrator.playbook.modules.base import Program
-
-EXPAND = Program(
-    "expand",
-    r"""
-# expand WORD: $expanded is WORD as Python's expandvars, then expanduser give it (what they do not know stays).
+# expand_word WORD: $expanded is WORD as Python's expandvars, then expanduser give it (what they do not know stays).
 # Only the environment counts, never a variable of ours: hence env.
 # shellcheck disable=SC2016,SC2088 # dollars and tildes that are looked for
-expand() {
+expand_word() {
     expanded='' rest=$1
     while :; do
         case $rest in *'$'*) ;; *) break ;; esac
@@ -36,6 +29,3 @@ expand() {
         ;;
     esac
 }
-""",
-    (ACCOUNTS,),
-)
