@@ -59,8 +59,7 @@ class Secrets:
         if isinstance(value, str):
             return pattern.sub(MASK, value) if pattern.search(value) else value
         if isinstance(value, Mapping):
-            pairs = {self._masked(key, pattern): self._masked(item, pattern) for key, item in value.items()}
-            return pairs
+            return {self._masked(key, pattern): self._masked(item, pattern) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return type(value)([self._masked(item, pattern) for item in value])
         if isinstance(value, Diff):

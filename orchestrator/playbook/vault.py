@@ -1,7 +1,7 @@
 """Reading what ansible-vault encrypted.
 
 The format is described in Ansible's documentation, "Ansible Vault payload format 1.1 - 1.2": PBKDF2-HMAC-SHA256 with
-10,000 rounds gives an AES-256 key, an HMAC key and an initial counter; the HMAC-SHA256 of the ciphertext is checked first.
+10,000 rounds gives an AES-256 key, an HMAC key and an initial counter; the HMAC of the ciphertext is checked first.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How much one call of the templar may do: steps, processor time, size. A template must never hang or fill the memory.
 
-Python cannot be stopped from outside, so there are three nets. Loops, macros and iterators of ours count steps. Operators
-and text methods that can make something huge out of something small are measured before they run. What is left, such as
-a regular expression that backtracks for ever, is interrupted by a timer of processor time, in the main thread only
-(signal(7): handlers run there).
+Python cannot be stopped from outside, so there are three nets. Loops, macros and iterators of ours count steps.
+Operators and text methods that can make something huge out of something small are measured before they run. What is
+left, such as a regular expression that backtracks for ever, is interrupted by a timer of processor time; in the main
+thread only, where Python runs the handlers of signals.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def check_method(method: Any, arguments: Sequence[Any]) -> None:
     elif isinstance(owner, list) and name == "extend" and arguments and isinstance(arguments[0], list):
         fits(len(owner) + len(arguments[0]))
     elif isinstance(owner, int) and name in {"__lshift__", "to_bytes"}:
-        if arguments and isinstance(arguments[0], int) and owner.bit_length() + arguments[0] > BITS:
+        places = next(iter(arguments), 0)
+        if isinstance(places, int) and owner.bit_length() + places > BITS:
             raise Exhausted("it makes a number of thousands of digits")
 
 

@@ -84,9 +84,12 @@ def _names(tree: nodes.Node) -> Iterator[tuple[str, str]]:
                 yield from _constant(kind, node.args[place])
         elif isinstance(node, nodes.Test):
             yield "test", node.name
-        elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.args:
-            if node.node.name in {"lookup", "query", "q"}:
-                yield from (("lookup", lookup_name(name)) for _, name in _constant("lookup", node.args[0]))
+        elif isinstance(node, nodes.Call) and node.args and _is_lookup(node.node):
+            yield from (("lookup", lookup_name(name)) for _, name in _constant("lookup", node.args[0]))
+
+
+def _is_lookup(function: nodes.Node) -> bool:
+    return isinstance(function, nodes.Name) and function.name in {"lookup", "query", "q"}
 
 
 def _constant(kind: str, node: nodes.Expr) -> Iterator[tuple[str, str]]:

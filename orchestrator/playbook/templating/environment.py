@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 import jinja2
+import yaml
 from jinja2 import nodes
 from jinja2.compiler import Frame
 from jinja2.environment import TemplateModule
@@ -19,7 +20,7 @@ from jinja2.utils import missing, pass_context
 
 from orchestrator.playbook.templating.bounds import check_format, check_method, check_operator, fits
 from orchestrator.playbook.templating.fault import TemplateFault
-from orchestrator.playbook.templating.kinds import OMIT, VIEWS, text_of
+from orchestrator.playbook.templating.kinds import OMIT, VIEWS, plain, text_of
 from orchestrator.playbook.templating.state import Embedded, current, is_template
 from orchestrator.playbook.templating.undefined import Undefined, Used, first_undefined
 from orchestrator.playbook.text import Text
@@ -118,9 +119,9 @@ class _Template(jinja2.Template):
 
     def new_context(
         self,
-        vars: Any = None,
-        shared: bool = False,
-        locals: Mapping[str, Any] | None = None,  # noqa: A002, ARG002
+        vars: Any = None,  # noqa: A002  Jinja2's name
+        shared: bool = False,  # noqa: ARG002
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
     ) -> jinja2.runtime.Context:
         if isinstance(vars, Scope):
             scope = vars
@@ -148,8 +149,8 @@ class Environment(SandboxedEnvironment):
     ) -> None:
         # Folding constants when compiling would run filters once for all hosts.
         super().__init__(trim_blocks=True, undefined=Undefined, finalize=_unchanged, optimized=False, autoescape=False)
-        self.filters = _guarded(filters, "filter")
-        self.tests = _guarded(tests, "test")
+        self.filters = cast("Any", _guarded(filters, "filter"))
+        self.tests = cast("Any", _guarded(tests, "test"))
         self.globals = {**functions, "namespace": self.globals["namespace"], "cycler": self.globals["cycler"]}
         self.globals.update(joiner=jinja2.utils.Joiner, dict=dict)
         self._escaping = False
@@ -167,11 +168,11 @@ class Environment(SandboxedEnvironment):
         if not key:
             return self
         if key not in self._variants:
-            other = cast("Environment", self.overlay(**settings))
+            other = self.overlay(**settings)
             starts = {other.block_start_string, other.variable_start_string, other.comment_start_string}
             if len(starts) != 3:
                 raise ValueError("block, variable and comment must start differently")
-            other._keep()
+            other._keep()  # noqa: SLF001  own class
             self._variants[key] = other
         return self._variants[key]
 
@@ -198,6 +199,12 @@ class Environment(SandboxedEnvironment):
         """The content of a template file called `name`."""
         code = self.compile(source, name=name, filename=name)
         return self.template_class.from_code(self, code, self.globals, None)
+
+    def concerns(self, text: str) -> bool:
+        """Whether `text` holds anything to render; Ansible leaves other text alone, line ends included."""
+        return any(
+            start in text for start in (self.variable_start_string, self.block_start_string, self.comment_start_string)
+        )
 
     def run(self, template: jinja2.Template, scope: Scope) -> Any:
         """What `template` renders to: a native value, None for nothing at all."""
@@ -233,7 +240,7 @@ class Environment(SandboxedEnvironment):
         current().budget.step()
 
     @staticmethod
-    def concat(parts: Iterable[Any]) -> Any:  # type: ignore[override]  # native values
+    def concat(parts: Iterable[Any]) -> Any:
         """A single part as it is, several as one text; parts that are None are nothing."""
         kept: list[Any] = []
         size = 0
@@ -247,7 +254,8 @@ class Environment(SandboxedEnvironment):
             return kept[0] if kept else None
         if (lacking := first_undefined(*kept)) is not None:
             return lacking
-        text = "".join(map(text_of, kept))
+        texts = (text_of(plain(part) if isinstance(part, _CONTAINERS) else part) for part in kept if part is not OMIT)
+        text = "".join(texts)
         fits(len(text))
         return text
 
@@ -293,7 +301,7 @@ class Environment(SandboxedEnvironment):
         except (TypeError, LookupError):
             return self.unsafe_undefined(obj, attribute) if unsafe else self.undefined(obj=obj, name=attribute)
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  as Jinja2's
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063  as Jinja2's
         """As Jinja2's, measured; undefined arguments make the result undefined."""
         rendering = current()
         rendering.budget.step()
@@ -307,10 +315,11 @@ class Environment(SandboxedEnvironment):
             check_format(owner)
         result = super().call(__context, __obj, *args, **kwargs)
         if isinstance(result, VIEWS) and not isinstance(result, range):
-            return list(rendering.budget.counted(result)) if __obj is not rendering.templar.span else result
+            return result if getattr(__obj, "keeps_views", False) else list(rendering.budget.counted(result))
         return result
 
 
+_CONTAINERS = (dict, list, tuple)
 _BITWISE = frozenset(("__and__", "__lshift__", "__or__", "__rshift__", "__xor__"))
 
 
@@ -369,7 +378,8 @@ def _guard(name: str, function: Callable[..., Any], kind: str) -> Callable[..., 
 
 
 _WRONG = (
-    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, OSError, RecursionError, MemoryError, json.JSONDecodeError,
+    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, OSError, RecursionError, MemoryError, re.error,
+    yaml.YAMLError,
 )  # fmt: skip
 
 

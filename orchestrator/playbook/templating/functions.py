@@ -1,4 +1,4 @@
-"""The functions that templates can call: ``range``, ``now``, ``undef``, ``lookup``, ``query`` and the value ``omit``."""
+"""The functions that templates can call: ``range``, ``now``, ``undef``, ``lookup``, ``query``; and ``omit``."""
 
 from __future__ import annotations
 

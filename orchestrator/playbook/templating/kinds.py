@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Set, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from typing import Any
 
-from orchestrator.inventory.variables import Verbatim
+import jinja2
+from jinja2.environment import TemplateModule
+
 from orchestrator.playbook.templating.bounds import Budget, Span
 from orchestrator.playbook.templating.fault import TemplateFault
 
@@ -48,7 +51,7 @@ def final(value: Any, budget: Budget) -> Any:
         return str.__str__(value)
     if isinstance(value, Mapping):
         return {final(key, budget): final(item, budget) for key, item in value.items() if item is not OMIT}
-    if isinstance(value, list | tuple | Set):
+    if isinstance(value, list | tuple | AbstractSet):
         return [final(item, budget) for item in value if item is not OMIT]
     if isinstance(value, range | Span):
         raise TemplateFault("a range is no value; write range(...) | list")
@@ -62,9 +65,11 @@ def _odd(value: Any) -> Any:
 
     if isinstance(value, Undefined):
         raise Used(value)
+    if isinstance(value, jinja2.Undefined):
+        raise TemplateFault("an if without else gave nothing")
     if isinstance(value, int | float):
         return (int if isinstance(value, int) else float)(value)
-    if type(value).__module__.startswith("jinja2"):
+    if isinstance(value, TemplateModule):
         return str(value)
     raise TemplateFault(f"the result is of type {type(value).__name__!r}, which is no value of a variable")
 
@@ -81,6 +86,3 @@ def text_of(value: Any) -> str:
     if value is OMIT:
         raise TemplateFault("omit stands inside other text; it can only be a whole value")
     return str(value)
-
-
-__all__ = ["OMIT", "VIEWS", "Omit", "Verbatim", "final", "kind", "plain", "text_of"]

@@ -30,11 +30,11 @@ _SHA512_ORDER = (
 
 def random_password(length: int, characters: str, seed: Any = None) -> str:
     """`length` of `characters`, the same for the same `seed`."""
-    chance = secrets.SystemRandom() if seed is None else random.Random(seed)
+    chance = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311  repeatable by design
     return "".join(chance.choice(characters) for _ in range(length))
 
 
-def hash_password(
+def hash_password(  # noqa: PLR0917  Ansible's, and all can be given by position
     password: Any,
     hashtype: str = "sha512",
     salt: str | None = None,

@@ -31,7 +31,7 @@ class LookupContext:
         if Path(name).expanduser().is_absolute():
             yield Path(name).expanduser()
             return
-        for folder in (*self.search, self.base):
+        for folder in dict.fromkeys((*self.search, self.base)):
             # In a role, tasks/ stands beside files/.
             for root in (folder.parent, folder) if folder.name == "tasks" else (folder,):
                 yield root / kind / name

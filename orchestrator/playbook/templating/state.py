@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2.utils import missing
 
 from orchestrator.inventory.variables import Vaulted, Verbatim
-from orchestrator.playbook.templating.bounds import Budget, Exhausted
+from orchestrator.playbook.templating.bounds import Budget
 from orchestrator.playbook.templating.fault import TemplateFault
 from orchestrator.playbook.text import NOWHERE, Position, Text
 
@@ -49,7 +49,7 @@ class Rendering:
     def __init__(self, templar: Templar, outer: Rendering | None = None, *, embedded: bool = False) -> None:
         """`embedded` constants are rendered where they stand (conditions do so)."""
         self.templar = templar
-        self.budget = outer.budget if outer else Budget()
+        self.budget: Budget = outer.budget if outer else Budget()
         self.chain: list[tuple[int, str, Position]] = outer.chain if outer else []
         self.embedded = embedded
         self.values: dict[str, Any] = {}
@@ -161,7 +161,7 @@ class LazyDict(dict[Any, Any]):
 
     def get(self, key: Any, default: Any = None) -> Any:
         """As of a dict."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  it is what get means here
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._pending.discard(key)
@@ -222,7 +222,7 @@ class LazyDict(dict[Any, Any]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]  # as of a dict
+    __hash__ = None
 
     def __repr__(self) -> str:
         return repr(self.copy())
@@ -231,5 +231,3 @@ class LazyDict(dict[Any, Any]):
 
 
 _PLAIN = frozenset((str, int, bool, float, type(None)))
-
-__all__ = ["Embedded", "Exhausted", "LazyDict", "Rendering", "current", "is_template"]

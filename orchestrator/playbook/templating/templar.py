@@ -19,7 +19,7 @@ from orchestrator.playbook.templating.bounds import Exhausted, fits, processor_t
 from orchestrator.playbook.templating.environment import Environment
 from orchestrator.playbook.templating.fault import TemplateFault
 from orchestrator.playbook.templating.filters import FILTERS
-from orchestrator.playbook.templating.functions import FUNCTIONS, invoke, span
+from orchestrator.playbook.templating.functions import FUNCTIONS, invoke
 from orchestrator.playbook.templating.kinds import OMIT, final, kind
 from orchestrator.playbook.templating.search import LookupContext
 from orchestrator.playbook.templating.state import LazyDict, Rendering, current, is_template
@@ -50,8 +50,6 @@ class Templar:
     Only `Text` is a template; other text is data, whoever wrote it. Every method raises TemplateFault, and
     UndefinedFault where something does not exist.
     """
-
-    span = staticmethod(span)
 
     def __init__(
         self,
@@ -135,7 +133,7 @@ class Templar:
             fits(len(spelled))
             return spelled
 
-        return templar._call(content, Position(name, 1))
+        return templar._call(content, Position(name, 1))  # noqa: SLF001  own class
 
     def loop_items(self, lookup: str, terms: Any, at: Position | None = None) -> list[Any]:
         """The items of ``with_<lookup>: terms``."""
@@ -170,6 +168,8 @@ class Templar:
 
         def content() -> Any:
             source, environment = self._split(text, self._environment.variant(_settings(overrides)), overrides)
+            if not environment.concerns(source):
+                return source
             result = environment.run(environment.file(source, name), environment.scope())
             if isinstance(result, str):
                 result = _with_newlines(source, result, environment.newline_sequence)
@@ -331,8 +331,8 @@ def _explained(work: Callable[[], T], at: Position) -> T:
             raise
         raise type(fault)(fault.msg, at) from fault
     except Used as used:
-        fault = used.value.fault()
-        raise (fault if fault.at.file else type(fault)(fault.msg, at)) from None
+        lacking = used.value.fault()
+        raise (lacking if lacking.at.file else type(lacking)(lacking.msg, at)) from None
     except jinja2.TemplateSyntaxError as error:
         line = Position(error.name, error.lineno) if error.name else at
         raise TemplateFault(f"syntax error in template: {_line(error.message or error)}", line) from error

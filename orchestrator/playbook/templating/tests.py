@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os.path
 import re
-from collections.abc import Callable, MutableMapping, MutableSequence
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlparse
 
-from jinja2.defaults import DEFAULT_TESTS
+from jinja2.tests import TESTS as JINJA_TESTS
 
 from orchestrator.inventory.variables import Vaulted
 from orchestrator.playbook.templating.filters.presence import takes_undefined
@@ -172,7 +172,7 @@ def vaulted_file(path: Any) -> bool:
 
 
 TESTS: dict[str, Callable[..., Any]] = {
-    **DEFAULT_TESTS,
+    **cast("Mapping[str, Callable[..., Any]]", JINJA_TESTS),
     "abs": os.path.isabs,
     "all": all,
     "any": any,

@@ -59,15 +59,16 @@ class Undefined(jinja2.StrictUndefined):
         return self
 
 
-for _name in (
-    "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pos neg call lt le gt ge int float complex "
-    "pow rpow iter str len eq ne bool hash contains format repr"
-).split():
+_OPERATORS = """
+    add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow pos neg int float complex
+    lt le gt ge eq ne call iter len contains bool hash str repr format
+"""
+for _name in _OPERATORS.split():
     setattr(Undefined, f"__{_name}__", Undefined._fail_with_undefined_error)  # noqa: SLF001  own class
 
 
 class Broken(Undefined):
-    """Stands for a value that exists but cannot be rendered: fails with the reason as soon as it is used or asked about."""
+    """Stands for a value that exists but cannot be rendered: fails with the reason when it is used or asked about."""
 
     __slots__ = ("_reason",)
     _reason: TemplateFault
@@ -138,4 +139,4 @@ def _near_miss(name: Any, obj: Any) -> str:
             return ""
     else:
         known = [key for key in obj if isinstance(key, str)] if isinstance(obj, Mapping) and len(obj) < _MANY else []
-    return next(iter(get_close_matches(name, known, n=1, cutoff=0.75)), "")
+    return next((near for near in get_close_matches(name, known, n=1, cutoff=0.75) if near != name), "")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jinja2.defaults import DEFAULT_FILTERS
+from jinja2.filters import FILTERS as JINJA_FILTERS
 
 from orchestrator.playbook.templating.filters import collections, formats, hashing, numbers, paths, presence, text
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    **DEFAULT_FILTERS,
+    **JINJA_FILTERS,
     **collections.FILTERS,
     **formats.FILTERS,
     **hashing.FILTERS,

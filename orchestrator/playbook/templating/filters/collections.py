@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from jinja2.environment import Environment
-from jinja2.filters import do_unique, sync_do_groupby
+from jinja2.filters import do_batch, do_unique, sync_do_groupby, sync_do_join, sync_do_slice
+from jinja2.nodes import EvalContext
 from jinja2.utils import pass_environment
 
 from orchestrator.playbook.templating.bounds import check_joined, fits
@@ -90,7 +91,7 @@ def subelements(obj: Any, subelements: Any, skip_missing: bool = False) -> list[
     if not isinstance(subelements, str | list):
         raise TypeError("the path must be text or a list")
     path = subelements.split(".") if isinstance(subelements, str) else subelements
-    pairs = []
+    pairs: list[tuple[Any, Any]] = []
     for element in obj.values() if isinstance(obj, dict) else obj:
         values = element
         for key in path:
@@ -152,6 +153,7 @@ def unique(
 
 def _distinct(items: Iterable[Any]) -> list[Any]:
     """In order of first appearance; lists and mappings too."""
+    items = list(items)
     try:
         return list(dict.fromkeys(items))
     except TypeError:
@@ -178,13 +180,13 @@ def union(a: Any, b: Any) -> list[Any]:
 def intersect(a: Any, b: Any) -> list[Any]:
     """What is in both lists."""
     pool = _pool(b)
-    return _distinct(item for item in list(a) if _is_in(item, pool))
+    return _distinct([item for item in a if _is_in(item, pool)])
 
 
 def difference(a: Any, b: Any) -> list[Any]:
     """What is in the first list only."""
     pool = _pool(b)
-    return _distinct(item for item in list(a) if not _is_in(item, pool))
+    return _distinct([item for item in a if not _is_in(item, pool)])
 
 
 def symmetric_difference(a: Any, b: Any) -> list[Any]:
@@ -218,18 +220,13 @@ def groupby(*args: Any, **kwargs: Any) -> list[Group]:
 @pass_environment
 def join(environment: Environment, value: Any, d: str = "", attribute: Any = None) -> Any:
     """As Jinja2's, measured."""
-    from jinja2.defaults import DEFAULT_FILTERS
-    from jinja2.nodes import EvalContext
-
     if isinstance(value, list | tuple):
         check_joined(str(d), value)
-    return DEFAULT_FILTERS["join"](EvalContext(environment), value, d, attribute)
+    return sync_do_join(EvalContext(environment), value, d, attribute)
 
 
 def batch(value: Any, linecount: int, fill_with: Any = None) -> Any:
     """As Jinja2's, measured."""
-    from jinja2.filters import do_batch
-
     if fill_with is not None:
         fits(linecount)
     return do_batch(value, linecount, fill_with)
@@ -237,8 +234,6 @@ def batch(value: Any, linecount: int, fill_with: Any = None) -> Any:
 
 def slice_(value: Any, slices: int, fill_with: Any = None) -> Any:
     """As Jinja2's, measured."""
-    from jinja2.filters import sync_do_slice
-
     fits(slices)
     return sync_do_slice(value, slices, fill_with)
 

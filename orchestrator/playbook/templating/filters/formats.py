@@ -44,21 +44,29 @@ def to_nice_yaml(value: Any, indent: int = 4, *_: Any, default_flow_style: bool 
 
 def from_yaml(value: Any) -> Any:
     """The value that YAML spells."""
-    return yaml.load(value, Loader=_Loader) if isinstance(value, str) else value  # noqa: S506  a safe loader
+    return yaml.load(str(value), Loader=_Loader) if isinstance(value, str) else value  # noqa: S506  a safe loader
 
 
 def from_yaml_all(value: Any) -> Any:
     """The values of all YAML documents in a text."""
     if value is None:
         return []
-    return list(yaml.load_all(value, Loader=_Loader)) if isinstance(value, str) else value  # noqa: S506  a safe loader
+    return list(yaml.load_all(str(value), Loader=_Loader)) if isinstance(value, str) else value
 
 
 def to_json(value: Any, **options: Any) -> str:
     """JSON in one line."""
     if options.get("indent"):
         options["indent"] = min(options["indent"], 64) if isinstance(options["indent"], int) else options["indent"]
-    return json.dumps(plain(value), default=_spelled, **options)
+    return json.dumps(_with_text_keys(plain(value)), default=_spelled, **options)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Keys as JSON spells them, before they are sorted: texts and numbers have no order among each other."""
+    if isinstance(value, dict):
+        spelled = {key if isinstance(key, str) else json.dumps(key): item for key, item in value.items()}
+        return {key: _with_text_keys(item) for key, item in spelled.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options: Any) -> str:

@@ -80,7 +80,7 @@ def _is_unit(unit: str, letter: str, isbits: bool) -> bool:
 
 def rand(end: Any, start: Any = None, step: Any = None, seed: Any = None) -> Any:
     """A random item of a list, or number below `end`; the same for the same `seed`."""
-    chance = random.SystemRandom() if seed is None else random.Random(seed)
+    chance = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311  repeatable by design
     if isinstance(end, int):
         return chance.randrange(start or 0, end, step or 1)
     if not hasattr(end, "__iter__"):
@@ -96,7 +96,7 @@ def shuffle(items: Any, seed: Any = None) -> Any:
         shuffled = list(items)
     except TypeError:
         return items
-    (random.Random(seed) if seed else random.SystemRandom()).shuffle(shuffled)
+    (random.Random(seed) if seed else random.SystemRandom()).shuffle(shuffled)  # noqa: S311  as above
     return shuffled
 
 

@@ -44,7 +44,7 @@ def ternary(value: Any, true_val: Any, false_val: Any, none_val: Any = None) -> 
 @takes_undefined
 def type_debug(value: Any) -> str:
     """The name of the value's type."""
-    return type(value).__name__ if isinstance(value, Undefined) else kind(value)
+    return "UndefinedMarker" if isinstance(value, Undefined) else kind(value)
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

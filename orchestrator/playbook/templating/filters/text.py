@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
 from jinja2.environment import Environment
-from jinja2.filters import do_center, do_format, do_indent
+from jinja2.filters import do_center, do_format, do_indent, do_replace
+from jinja2.nodes import EvalContext
 from jinja2.utils import pass_environment
 
 from orchestrator.playbook.templating.bounds import check_format, check_replaced, fits
@@ -29,7 +30,7 @@ def _flags(ignorecase: bool, multiline: bool) -> int:
     return (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
 
 
-def regex_replace(
+def regex_replace(  # noqa: PLR0917  Ansible's, and all can be given by position
     value: Any = "",
     pattern: str = "",
     replacement: str = "",
@@ -105,8 +106,8 @@ def comment(text: str, style: str = "plain", **given: Any) -> str:
     known = _COMMENTS[style]
     edge = given.get("decoration", known["decoration"]).rstrip()
     parts: dict[str, Any] = {
-        "newline": "\n", "beginning": "", "prefix": edge, "prefix_count": 1, "postfix": edge, "postfix_count": 1, "end": "",
-        **known, **given,
+        "newline": "\n", "beginning": "", "prefix": edge, "prefix_count": 1, "postfix": edge, "postfix_count": 1,
+        "end": "", **known, **given,
     }  # fmt: skip
     newline, decoration = parts["newline"], parts["decoration"]
     fits(max(int(parts["prefix_count"]), int(parts["postfix_count"])))
@@ -118,7 +119,7 @@ def comment(text: str, style: str = "plain", **given: Any) -> str:
     )
     postfix = (newline + parts["postfix"]) * int(parts["postfix_count"])
     end = newline + parts["end"] if parts["end"] else ""
-    return beginning + prefix * int(parts["prefix_count"]) + body + postfix + end
+    return str(beginning + prefix * int(parts["prefix_count"]) + body + postfix + end)
 
 
 def split_url(value: str, query: str = "") -> Any:
@@ -140,9 +141,6 @@ def urldecode(value: str, encoding: str = "utf-8", errors: str = "replace") -> s
 @pass_environment
 def replace(environment: Environment, value: Any, old: str, new: str, count: int | None = None) -> Any:
     """As Jinja2's, measured."""
-    from jinja2.filters import do_replace
-    from jinja2.nodes import EvalContext
-
     check_replaced(str(value), str(old), str(new))
     return do_replace(EvalContext(environment), value, old, new, count)
 

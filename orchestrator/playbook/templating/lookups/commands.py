@@ -28,9 +28,9 @@ def lines(call: Call) -> Iterator[str]:
 
 def _output(call: Call, command: str) -> bytes:
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S602  the operator's own shell command is what this lookup is
             command,
-            shell=True,  # noqa: S602  the operator's own command is what this lookup is
+            shell=True,
             cwd=call.files.base,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -102,9 +102,7 @@ def _without(element: Mapping[str, Any], path: list[str], skip_missing: bool) ->
 
 
 LOOKUPS: dict[str, Lookup] = {
-    "cartesian": nested,
     "dict": dict_,
-    "flattened": lambda call: _deep(call.terms),
     "indexed_items": indexed_items,
     "items": items,
     "list": list_,
@@ -112,11 +110,3 @@ LOOKUPS: dict[str, Lookup] = {
     "subelements": subelements,
     "together": together,
 }
-
-
-def _deep(terms: Iterable[Any]) -> list[Any]:
-    """Lists opened on all levels."""
-    flat: list[Any] = []
-    for term in terms:
-        flat.extend(_deep(term) if isinstance(term, list | tuple) else [term])
-    return flat

@@ -14,12 +14,10 @@ from orchestrator.playbook.templating.undefined import Undefined
 
 
 def env(call: Call) -> Iterator[Any]:
-    """Variables of the control node's environment; undefined, or the `default`, where there is none."""
-    default = call.only(default=missing)["default"]
+    """Variables of the control node's environment; where there is none the `default`, which is empty."""
+    default = call.only(default="")["default"]
     for term in call.terms:
-        name = str(term).split()[0]
-        value: Any = os.environ.get(name, default)
-        yield Undefined(f"The environment variable {name!r} is not set.") if value is missing else value
+        yield os.environ.get(str(term).split()[0], default)
 
 
 def vars_(call: Call) -> Iterator[Any]:
@@ -44,7 +42,7 @@ def varnames(call: Call) -> Iterator[str]:
 
 
 def inventory_hostnames(call: Call) -> Iterator[str]:
-    """The hosts of groups, and hosts by name; ``:`` and ``,`` separate, ``!`` takes away, ``&`` keeps what is in both."""
+    """Hosts of groups, and hosts by name; ``:`` and ``,`` separate, ``!`` takes away, ``&`` keeps what is in both."""
     call.only()
     groups = call.rendering.variable("groups")
     if groups is missing:
