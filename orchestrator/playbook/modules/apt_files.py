@@ -9,21 +9,12 @@ from dataclasses import dataclass
 from orchestrator.playbook.modules import debian
 from orchestrator.playbook.modules.apt_arguments import AptArguments, dpkg_options, install_options
 from orchestrator.playbook.modules.aptget import AptGet, failure, outputs, prepared, text
-from orchestrator.playbook.modules.base import Program, Result, Target, TaskFailed
+from orchestrator.playbook.modules.base import Result, Target, TaskFailed
+from orchestrator.playbook.modules.library import library
 
 _NEW = re.compile(r"^Inst (\S+)", re.MULTILINE)
 
-FILES = Program(
-    "apt_files",
-    r"""
-apt_describe() {
-    for file; do
-        fields=$(dpkg-deb --field "$file" Package Version Depends Pre-Depends Recommends) || return
-        say file "$fields"
-    done
-}
-""",
-)
+FILES = library("debfile")
 
 
 @dataclass(frozen=True, slots=True)
