@@ -26,6 +26,13 @@ class Omit:
 OMIT = Omit()
 """The value of ``omit``."""
 
+
+class Decrypted(str):
+    """Text that was encrypted with ansible-vault; some templates ask."""
+
+    __slots__ = ()
+
+
 _PLAIN = frozenset((str, int, bool, float, type(None), bytes, datetime, date, time, Omit))
 VIEWS = (Iterator, ItemsView, KeysView, ValuesView, range, Span)
 

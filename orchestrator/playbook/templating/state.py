@@ -69,13 +69,13 @@ class Rendering:
         return self.chain[-1][2] if self.chain else NOWHERE
 
     def variable(self, name: str) -> Any:
-        """The value of a variable, rendered; `missing` if there is none."""
+        """The value of a variable, rendered; `missing` if there is none. ``vars`` is all of them."""
         found = self.values.get(name, missing)
         if found is missing:
             try:
                 raw = self.templar.variables[name]
             except KeyError:
-                return missing
+                return LazyDict(self.templar.variables, self, name) if name == "vars" else missing
             found = self.values[name] = self.settled(raw, name)
         return found
 

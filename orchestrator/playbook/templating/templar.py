@@ -20,7 +20,7 @@ from orchestrator.playbook.templating.environment import Environment
 from orchestrator.playbook.templating.fault import TemplateFault
 from orchestrator.playbook.templating.filters import FILTERS
 from orchestrator.playbook.templating.functions import FUNCTIONS, invoke
-from orchestrator.playbook.templating.kinds import OMIT, final, kind
+from orchestrator.playbook.templating.kinds import OMIT, Decrypted, final, kind
 from orchestrator.playbook.templating.search import LookupContext
 from orchestrator.playbook.templating.state import LazyDict, Rendering, current, is_template
 from orchestrator.playbook.templating.tests import TESTS
@@ -186,11 +186,11 @@ class Templar:
         templar = self.with_variables(extra).fresh(ChainMap(dict(extra), self.variables), lookups)  # type: ignore[arg-type]
         return templar.file(Rendering(templar, rendering), self.lookups.text(path), str(path), overrides)
 
-    def reveal(self, value: Vaulted, label: str) -> Any:
+    def reveal(self, value: Vaulted, label: str) -> Decrypted:
         """The plain text of an encrypted value."""
         plain = (self.lookups.vault or Vault(())).decrypt(value.ciphertext, label).decode()
         self.keep_secret(plain)
-        return plain
+        return Decrypted(plain)
 
     def keep_secret(self, text: str) -> None:
         """`text` must not be shown."""

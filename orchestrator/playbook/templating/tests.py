@@ -12,8 +12,8 @@ from urllib.parse import urlparse
 
 from jinja2.tests import TESTS as JINJA_TESTS
 
-from orchestrator.inventory.variables import Vaulted
 from orchestrator.playbook.templating.filters.presence import takes_undefined
+from orchestrator.playbook.templating.kinds import Decrypted
 from orchestrator.playbook.templating.undefined import is_undefined
 from orchestrator.playbook.templating.versions import compare
 from orchestrator.playbook.vault import is_encrypted
@@ -161,8 +161,8 @@ def undefined(value: Any) -> bool:
 
 
 def vault_encrypted(value: Any) -> bool:
-    """The value is encrypted with ansible-vault."""
-    return isinstance(value, Vaulted) or (isinstance(value, str) and is_encrypted(value.encode()))
+    """The value is encrypted with ansible-vault where it was written."""
+    return isinstance(value, Decrypted)
 
 
 def vaulted_file(path: Any) -> bool:

@@ -8,20 +8,8 @@ from datetime import date, datetime, time
 from typing import Any
 
 import yaml
-from yaml.nodes import ScalarNode
 
 from orchestrator.playbook.templating.kinds import plain
-
-
-class _Loader(yaml.CSafeLoader):
-    """Safe YAML with Ansible's ``!unsafe``."""
-
-
-def _unsafe(loader: yaml.CSafeLoader, node: ScalarNode) -> Any:
-    return loader.construct_scalar(node)
-
-
-_Loader.add_constructor("!unsafe", _unsafe)
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -44,14 +32,14 @@ def to_nice_yaml(value: Any, indent: int = 4, *_: Any, default_flow_style: bool 
 
 def from_yaml(value: Any) -> Any:
     """The value that YAML spells."""
-    return yaml.load(str(value), Loader=_Loader) if isinstance(value, str) else value  # noqa: S506  a safe loader
+    return yaml.load(str(value), Loader=yaml.CSafeLoader) if isinstance(value, str) else value
 
 
 def from_yaml_all(value: Any) -> Any:
     """The values of all YAML documents in a text."""
     if value is None:
         return []
-    return list(yaml.load_all(str(value), Loader=_Loader)) if isinstance(value, str) else value
+    return list(yaml.load_all(str(value), Loader=yaml.CSafeLoader)) if isinstance(value, str) else value
 
 
 def to_json(value: Any, **options: Any) -> str:
