@@ -122,7 +122,7 @@ KEYWORDS: Mapping[str, Keyword] = {keyword.name: keyword for keyword in _TABLE}
 
 LOOKUPS = frozenset(
     """
-    cartesian dict file fileglob first_found flattened indexed_items items lines list nested random_choice sequence
+    dict file fileglob first_found indexed_items items lines list nested random_choice sequence
     subelements together
     """.split()  # noqa: SIM905  a column of quoted words reads worse
 )
