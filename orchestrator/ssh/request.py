@@ -86,12 +86,16 @@ printf '%s.\\n' "$_o_t" >&8"""
 
 
 def _apart(body: str, stdin: bytes | None) -> str:
-    """The program writes to two pipes, the marks follow it there; when nobody holds them any more the shell goes on."""
+    """The program writes to two pipes, the marks follow it there; when nobody holds them any more the shell goes on.
+
+    These are subshells (no more processes: they stand in pipelines), as busybox undoes the redirections of braces
+    before it runs a trap on EXIT.
+    """
     run = _fed(f"({body})", "2>&6 9>&1 6>&- 7>&-", stdin)
-    return f"""{{ {{ {run}
+    return f"""( ( {run}
 printf '%s.%s\\n' "$_o_t" "$?"
 printf '%s.\\n' "$_o_t" >&6
-}} 6>&1 >&7 8>&- | cat >&8 7>&- 8>&-; }} 7>&1 | cat 8>&-
+) 6>&1 >&7 8>&- | cat >&8 7>&- 8>&- ) 7>&1 | cat 8>&-
 printf '%s!\\n' "$_o_t\""""
 
 

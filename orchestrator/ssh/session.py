@@ -56,12 +56,11 @@ class Session:
     def received(self, stream: str, data: bytes) -> None:
         """See Receiver."""
         if not self.entrance.announced.is_set():
-            early = self.entrance.listen(stream, data)
-            if not self.entrance.announced.is_set() or stream == "stdout":
-                self.noise.feed(early)
+            data = self.entrance.listen(stream, data)
+            if stream == "stderr" and not self.entrance.announced.is_set():
+                self.noise.feed(data)
                 return
-            data = early
-        if stream == "stdout" and not self._greeted:
+        if stream == "stdout" and not self._greeted:  # which may come in before the announcement does
             data = self._greet(data)
         if self._answer is None or not data:
             return
@@ -158,21 +157,24 @@ class Session:
     # -- inside
 
     def _over(self) -> None:
-        self.noise.feed(self.entrance.end())
+        self.noise.feed(bytes(self._before) + self.entrance.end())
         self.ended.set()
         self.writable.set()
         if self._answer is not None:
             self._answer.fail()
 
     def _greet(self, data: bytes) -> bytes:
-        """Drop what comes before the greeting, such as the talk of a login shell's start-up files."""
+        """Set apart what comes before the greeting, such as the talk of a login shell's start-up files."""
         self._before += data
-        _, found, after = self._before.partition(self._greeting)
+        before, found, after = self._before.partition(self._greeting)
         if found:
             self._greeted = True
             self._before.clear()
+            self.noise.feed(bytes(before))
             return bytes(after)
-        del self._before[: -len(self._greeting)]
+        surplus = bytes(self._before[: -len(self._greeting)])
+        self.noise.feed(surplus)
+        del self._before[: len(surplus)]
         return b""
 
 

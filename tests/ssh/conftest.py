@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.inventory.model import Host
-from orchestrator.ssh import Keys, Limits, Pool, Trust
+from orchestrator.ssh import Keys, Limits, Pool, Shell, Trust
+from orchestrator.ssh.exchange import Channel, Receiver
+from orchestrator.ssh.local import Here, WayHere
 from tests.lab.lab import Lab
 from tests.ssh import inprocess
 from tests.sshd import Fleet, fleet
@@ -20,6 +23,7 @@ from tests.sshd import Fleet, fleet
 QUICK = Limits(connect_timeout=3.0, keepalive=1.0, keepalive_count=2, drain=0.5, backoff_first=0.2, backoff_last=1.0)
 RELEASES = ("bullseye", "bookworm", "trixie")
 TRANSPORTS = ["inprocess", "sshd", "local", *(pytest.param(name, marks=pytest.mark.lab) for name in RELEASES)]
+SHELLS = ["bash", "busybox"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +40,13 @@ class Target:
     pool: Pool
     host: Host
     _matching: Callable[[str], list[str]]
+
+    way: WayHere | None = None
+
+    def shell(self) -> Shell:
+        """A prepared shell on the host."""
+        way = self.way
+        return self.pool.shell(self.host) if way is None else Shell(self.host, None, lambda: way, QUICK)
 
     def running(self, mark: str) -> list[str]:
         """Arguments of processes that hold `mark`, as the host itself sees them."""
@@ -81,9 +92,37 @@ def releases(lab_releases: Lab) -> Lab:
     return lab_releases
 
 
+@dataclass
+class HereIn(Here):
+    """This machine, with another program for /bin/sh and another PATH."""
+
+    program: str
+    path: str
+
+    async def spawn(self, line: str, exchange: Receiver) -> Channel:
+        """See Spawner."""
+        return await super().spawn(
+            line.replace("exec $r /bin/sh", f"PATH={self.path}; exec $r {self.program}"), exchange
+        )
+
+
+def way_through(shell: str, folder: Path) -> WayHere:
+    """This machine with ``bash``, or with ``busybox`` and nothing but its applets, for /bin/sh."""
+    way = WayHere()
+    if shell == "busybox":
+        busybox = shutil.which("busybox")
+        assert busybox is not None, "apt-get install busybox"
+        for applet in subprocess.check_output([busybox, "--list"], text=True).split():
+            (folder / applet).symlink_to(busybox)
+        way.reserve = HereIn(f"{busybox} sh", str(folder))
+    else:
+        way.reserve = HereIn("bash --posix", "/usr/sbin:/usr/bin:/sbin:/bin")
+    return way
+
+
 @pytest.fixture(params=TRANSPORTS)
 async def target(request: pytest.FixtureRequest, shared_fleet: Fleet, tmp_path: Path) -> AsyncIterator[Target]:
-    """One host over each transport."""
+    """One host over each transport, or this machine with another shell."""
     keys = tmp_path / "keys"
     shutil.copytree(shared_fleet.keys, keys)
     async with AsyncExitStack() as stack:
@@ -110,7 +149,11 @@ async def target(request: pytest.FixtureRequest, shared_fleet: Fleet, tmp_path: 
             host = Host("Server", "localhost", local=True)
         pool = Pool(trust=Trust(keys / "known_hosts"), keys=Keys(keys), limits=QUICK)
         await stack.enter_async_context(pool)
-        yield Target(pool, host, look)
+        if request.param in SHELLS:
+            (tmp_path / "applets").mkdir()
+            yield Target(pool, host, look, way_through(request.param, tmp_path / "applets"))
+        else:
+            yield Target(pool, host, look)
 
 
 @pytest.fixture

@@ -13,22 +13,32 @@ import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.ssh import Call, Library, Shell, Status
-from tests.ssh.conftest import Target
+from tests.ssh.conftest import SHELLS, TRANSPORTS, Target
 from tests.ssh.test_behaviour import mark
 
 TIDY = pytest.mark.parametrize("tidy", [False, True], ids=["apart", "tidy"])
+pytestmark = pytest.mark.parametrize("target", [*TRANSPORTS, *SHELLS], indirect=True)
 LARGE = 3_000_000
 
 
 @pytest.fixture
 async def shell(target: Target) -> AsyncIterator[Shell]:
-    async with target.pool.shell(target.host) as shell:
+    async with target.shell() as shell:
         yield shell
 
 
 async def pid(shell: Shell) -> bytes:
     """Of the host's shell behind `shell`."""
     return (await shell.call(Call("echo $$"))).result.stdout
+
+
+def _end(*names: str) -> str:
+    """A script that ends the processes whose only argument is one of `names`; not every busybox has pkill."""
+    test = " ".join(f"*'sleep {name} ') kill -9 $pid ;;" for name in names)
+    return f"""for file in /proc/[0-9]*/cmdline; do
+    pid=${{file#/proc/}} pid=${{pid%/cmdline}}
+    case $(tr '\\0' ' ' <"$file" 2>/dev/null) in {test} esac
+done"""
 
 
 @TIDY
@@ -181,7 +191,7 @@ async def test_killed_by_a_signal(shell: Shell, tidy: bool) -> None:
 
 
 async def test_program_that_kills_the_shell_itself_is_lost(shell: Shell) -> None:
-    result = (await shell.call(Call("kill -9 $$; sleep 30"))).result
+    result = (await shell.call(Call("kill -9 $$", tidy=True))).result
     assert (result.status, result.exit_code) == (Status.LOST, None)
     assert "ended by itself" in result.detail
     assert result.may_be_alive
@@ -190,7 +200,7 @@ async def test_program_that_kills_the_shell_itself_is_lost(shell: Shell) -> None
 
 async def test_shell_that_went_away_between_calls_is_started_again(shell: Shell, target: Target) -> None:
     first = await pid(shell)
-    async with target.pool.shell(target.host) as other:
+    async with target.shell() as other:
         await other.call(Call(f"kill -9 {int(first)}; while kill -0 {int(first)} 2>/dev/null; do sleep 0.05; done"))
         await asyncio.sleep(0.2)  # the news travels on another channel
     reply = await shell.call(Call("echo $$"))
@@ -233,7 +243,7 @@ async def test_deadline_tells_what_left_the_session_and_lets_it_live(shell: Shel
         arguments = (await shell.call(Call(f"tr '\\0' ' ' </proc/{told[1]}/cmdline"))).result.out
         assert arguments == f"sleep {name} ", "not what an earlier call left"
     finally:
-        await shell.call(Call(f"pkill -f 'sleep ({name}|{before})'"))
+        await shell.call(Call(_end(name, before)))
     await target.until_running(name, wanted=False)
 
 
@@ -262,7 +272,7 @@ async def test_cancelling_the_task_leaves_nothing_behind(shell: Shell, target: T
     assert (await shell.call(Call("echo again"))).result.out == "again\n"
 
 
-@pytest.mark.parametrize("how", ["{0} &", "(setsid {0} &)", "nohup {0} 2>&1 &"])
+@pytest.mark.parametrize("how", ["{0} &", "(setsid {0} &)", "({0} &) & wait"])
 async def test_late_output_of_what_a_program_left_goes_nowhere(shell: Shell, target: Target, how: str) -> None:
     name = mark()
     loop = f"sh -c 'while sleep 0.05; do echo late; echo late >&2; done; sleep {name}'"
@@ -275,7 +285,7 @@ async def test_late_output_of_what_a_program_left_goes_nowhere(shell: Shell, tar
             reply = await shell.call(Call("sleep 0.2; echo mine; echo err >&2"))
             assert (reply.result.stdout, reply.result.stderr) == (b"mine\n", b"err\n")
     finally:
-        await shell.call(Call(f"pkill -f 'sleep {name}'"))
+        await shell.call(Call(_end(name)))
     await target.until_running(name, wanted=False)
 
 
@@ -284,7 +294,7 @@ async def test_daemon_that_let_go_of_its_outputs_costs_nothing(shell: Shell, tar
     await shell.call(Call(f"setsid sleep {name} >/dev/null 2>&1 </dev/null 9>&- &"))
     assert await pid(shell) == before
     assert target.running(name)
-    await shell.call(Call(f"pkill -f 'sleep {name}'"))
+    await shell.call(Call(_end(name)))
     await target.until_running(name, wanted=False)
 
 
@@ -296,7 +306,7 @@ async def test_daemon_that_holds_a_streamed_input(shell: Shell, target: Target) 
     assert time.monotonic() - begun < 5
     assert (result.status, result.exit_code) == (Status.FAILED, 3)
     assert (await shell.call(Call("echo again"))).result.out == "again\n"
-    await shell.call(Call(f"pkill -f 'sleep {name}'"))
+    await shell.call(Call(_end(name)))
     await target.until_running(name, wanted=False)
 
 
@@ -344,10 +354,10 @@ async def test_records_without_end_end_the_shell(shell: Shell) -> None:
 
 
 async def test_closing_leaves_no_process(target: Target) -> None:
-    shell = target.pool.shell(target.host)
+    shell = target.shell()
     own = int(await pid(shell))
     await shell.close()
-    async with target.pool.shell(target.host) as other:
+    async with target.shell() as other:
         script = f"i=0; while kill -0 {own} 2>/dev/null && [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); done; echo $i"
         assert int((await other.call(Call(script))).result.out) < 50
     assert (await shell.call(Call("echo opened again"))).result.out == "opened again\n"
@@ -355,7 +365,7 @@ async def test_closing_leaves_no_process(target: Target) -> None:
 
 
 async def test_more_shells_than_places(target: Target) -> None:
-    shells = [target.pool.shell(target.host) for _ in range(20)]
+    shells = [target.shell() for _ in range(20)]
     for _ in range(2):
         replies = await asyncio.gather(*(shell.call(Call(f"echo {n}")) for n, shell in enumerate(shells)))
         assert [reply.result.out for reply in replies] == [f"{n}\n" for n in range(20)]
