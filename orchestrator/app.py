@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from orchestrator.control import Door
 from orchestrator.errors import SettingsError
@@ -19,6 +20,9 @@ from orchestrator.liveinventory import LiveInventory
 from orchestrator.settings import Settings
 from orchestrator.ssh import Keys, Passphrase, Pool, Trust, passphrase_file
 from orchestrator.store import AuditLog, Database
+
+if TYPE_CHECKING:
+    from orchestrator.playbook.playbooks import Playbooks
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,13 @@ class App:
     def inventory(self) -> Inventory:
         """The inventory in force."""
         return self.live.current
+
+    @property
+    def playbooks(self) -> Playbooks:
+        """The playbooks of the home, for the inventory in force."""
+        from orchestrator.playbook.playbooks import Playbooks  # the engine takes 0.2 s to import
+
+        return Playbooks(self.home.playbooks, self.pool.shell, lambda: self.inventory)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:

@@ -44,6 +44,11 @@ class Home:
         return self.path / "keys"
 
     @property
+    def playbooks(self) -> Path:
+        """Playbooks and their roles."""
+        return self.path / "playbooks"
+
+    @property
     def state(self) -> Path:
         """What the program remembers."""
         return self.path / "state"

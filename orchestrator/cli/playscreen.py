@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -13,12 +14,31 @@ from rich.text import Text
 
 from orchestrator.fleet import clean, clean_line
 from orchestrator.playbook.events import Ended, Event, PlayStarted, TaskEnded
+from orchestrator.playbook.playbooks import Plan
 from orchestrator.playbook.story import Story
 from orchestrator.playbook.transcript import Line, play_lines, recap_lines, task_lines
 
 _NAMED = 3  # hosts still waited for, by name
 _MARK_STYLES = {"✖": "red", "⛔": "red", "±": "yellow", "✔": "green", "–": "dim", "!": "yellow"}
 _STYLES = {"play": "bold", "trouble": "red", "said": "dim", "host": "bold", "+": "green", "-": "red", "@": "cyan"}
+
+
+def print_plan(plan: Plan, *, hosts: bool, tasks: bool, tags: bool) -> None:
+    """What a playbook would do: its plays with their hosts, tasks and tags, as asked for."""
+    print(f"playbook: {plan.name}")
+    for play, chosen in plan.plays:
+        print(f"\n  play: {clean_line(play.name or play.pattern)}  ({chosen.folded or 'no hosts'})")
+        if hosts:
+            print(f"    hosts ({len(chosen)}):")
+            for name in chosen.names:
+                print(f"      {name}")
+        if tasks:
+            print("    tasks:")
+            for task in play.tasks:
+                tagged = f"  [{', '.join(task.tags)}]" if task.tags else ""
+                print(f"      {clean_line(task.name)}{tagged}")
+        if tags:
+            print(f"    tags: {', '.join(play.task_tags) or 'none'}")
 
 
 class PlayScreen:
@@ -60,13 +80,23 @@ class PlayScreen:
         if self._shown:
             self._spinner.update(text=self._now())
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the terminal to a question while the block lasts."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            if self._shown:
+                self._live.start()
+
     def _now(self) -> Text:
         """The live line: which task, how far, who is still waited for and what they say."""
         task = self._story.current
         if task is None:
             return Text("")
         waiting = task.waiting
-        text = Text(clean_line(task.started.name, 60))
+        text = Text(clean_line(task.started.name or task.started.module, 60))
         text.append(f"  {len(task.started.hosts) - len(waiting)}/{len(task.started.hosts)}", style="bold")
         if 0 < len(waiting) <= _NAMED:
             said = [f"{host} ({clean_line(task.notes[host], 40)})" if host in task.notes else host for host in waiting]

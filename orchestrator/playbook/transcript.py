@@ -47,7 +47,8 @@ def task_lines(task: TaskStory, *, verbose: bool = False) -> Iterator[Line]:
     """An ended task: one line with counts, then what went wrong, what changed, what was said."""
     mark = next((mark for outcome, mark in MARKS.items() if task.hosts(outcome)), "!")
     took = f"  {task.duration:.1f} s" if task.duration is not None and task.duration >= 1 else ""
-    title = f"{'handler: ' if task.started.handler else ''}{task.started.name or task.started.module}"
+    name = task.started.name or task.started.module.removeprefix("ansible.builtin.")
+    title = f"{'handler: ' if task.started.handler else ''}{name}"
     yield Line(f"  {mark} {title}  {'  '.join(_counts(task))}{took}", "task", mark)
     for group in task.troubles:
         yield from _trouble(group)

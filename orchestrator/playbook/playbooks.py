@@ -1,0 +1,133 @@
+"""The playbooks of a home: found by name, read, planned and played."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import UsageError
+from orchestrator.inventory.hostset import HostSet
+from orchestrator.inventory.inventory import Inventory
+from orchestrator.playbook.engine.batches import select
+from orchestrator.playbook.engine.identity import AskPassword
+from orchestrator.playbook.engine.shells import Opener
+from orchestrator.playbook.engine.target import Ask
+from orchestrator.playbook.events import Ended, OnEvent
+from orchestrator.playbook.load import ListedPlay, Loader, listing
+from orchestrator.playbook.model import Playbook
+from orchestrator.playbook.options import Options
+from orchestrator.playbook.run import Player
+from orchestrator.playbook.secrets import Secrets
+from orchestrator.playbook.templating import LookupContext, Templar
+from orchestrator.playbook.vault import Vault
+
+_ENDINGS = (".yml", ".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A playbook that was read and found good: each of its plays with its hosts, and `play` to do it."""
+
+    name: str
+    playbook: Playbook
+    plays: tuple[tuple[ListedPlay, HostSet], ...]
+    make_player: Callable[[OnEvent, AskPassword | None, Ask | None], Player]
+
+    @property
+    def hosts(self) -> HostSet:
+        """Every host that some play is for."""
+        return HostSet(host for _, hosts in self.plays for host in hosts)
+
+    async def play(
+        self,
+        on_event: OnEvent,
+        stop: asyncio.Event,
+        *,
+        become_password: AskPassword | None = None,
+        prompt: Ask | None = None,
+    ) -> Ended:
+        """Do it; see `Player.run`."""
+        return await self.make_player(on_event, become_password, prompt).run(self.playbook, stop)
+
+
+class Playbooks:
+    """The playbooks in `folder`, with roles in ``roles/`` there. `shells` is `Pool.shell`."""
+
+    def __init__(self, folder: Path, shells: Opener, inventory: Callable[[], Inventory]) -> None:
+        self._folder = folder
+        self._shells = shells
+        self._inventory = inventory
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the files right in the folder, without their endings, sorted."""
+        try:
+            files = [path for path in self._folder.iterdir() if path.suffix in _ENDINGS and path.is_file()]
+        except OSError:
+            return ()
+        return tuple(sorted(path.stem for path in files if not path.name.startswith(".")))
+
+    def find(self, name: str) -> Path:
+        """The playbook of the folder that `name` means, with its ending or without; nothing outside is ever meant.
+
+        Raises UsageError.
+        """
+        for ending in ("", *_ENDINGS):
+            path = self._folder / f"{name}{ending}"
+            if path.parent == self._folder and path.suffix in _ENDINGS and path.is_file():
+                return path
+        close = difflib.get_close_matches(name, self.names(), n=1)
+        remedy = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(self.names()) or 'none yet'}"
+        raise UsageError(f"there is no playbook {name}", where=str(self._folder), remedy=remedy)
+
+    def plan(
+        self,
+        path: Path,
+        *,
+        limit: str | None = None,
+        check: bool = False,
+        diff: bool = False,
+        tags: Sequence[str] = (),
+        skip_tags: Sequence[str] = (),
+        extra_vars: Sequence[str] = (),
+        vault: Vault | None = None,
+    ) -> Plan:
+        """Read a playbook and work out where it would run; `extra_vars` as ``-e`` takes them.
+
+        Raises what the loader and the inventory raise: everything that is known before anything runs.
+        """
+        vault, secrets = vault or Vault(()), Secrets()
+        loader = Loader(vault=vault, roles_path=[self._folder / "roles"], base=path.parent)
+        playbook = loader.playbook(path.absolute())
+        extra = _extra_vars(loader, extra_vars)
+        options = Options(limit, check, diff, tuple(tags), tuple(skip_tags), extra)
+        inventory = self._inventory()
+
+        def player(on_event: OnEvent, become_password: AskPassword | None, prompt: Ask | None) -> Player:
+            return Player(
+                shells=self._shells,
+                inventory=inventory,
+                loader=loader,
+                vault=vault,
+                options=options,
+                on_event=on_event,
+                become_password=become_password,
+                prompt=prompt,
+                secrets=secrets,
+            )
+
+        if limit is not None:
+            inventory.select(limit)
+        lookups = LookupContext(base=path.absolute().parent, vault=vault)
+        hosts = []
+        for play in playbook.plays:
+            known = Templar({**play.vars, **extra}, lookups=lookups, secrets=secrets)
+            hosts.append(select(inventory, known.render(play.hosts, play.at), limit))
+        listed = listing(playbook, tags, skip_tags)
+        return Plan(path.name, playbook, tuple(zip(listed, hosts, strict=True)), player)
+
+
+def _extra_vars(loader: Loader, texts: Sequence[str]) -> Mapping[str, object]:
+    return loader.extra_vars([f"@{Path(text[1:]).absolute()}" if text.startswith("@") else text for text in texts])
