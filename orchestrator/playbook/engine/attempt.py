@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +73,7 @@ class Attempt:
             items, trouble = self._items()
             done = await (self._once(self.templar, trouble) if items is None else self._loop(items))
         except Exception as error:  # noqa: BLE001  one host's trouble must not be another's
-            done = Done(self._problem(error), no_log=task.keywords.no_log is not None)
+            done = self._forgiving(Done(self._problem(error), no_log=task.keywords.no_log is not None))
         done.result.setdefault("changed", False)
         done.duration = time.monotonic() - begun
         return done
@@ -134,7 +135,7 @@ class Attempt:
         task = self.leaf.task
         begun = time.monotonic()
         reading = Reading(templar, task.at)
-        done = Done({})
+        done = self._forgiving(Done({}), reading)
         try:
             holds, false_one = templar.condition(task.keywords.when, task.at)
             done.no_log = reading.flag(task.keywords.no_log, "no_log")
@@ -144,8 +145,6 @@ class Attempt:
                 return done
             if trouble is not None:
                 raise trouble
-            done.ignore_errors = reading.flag(task.keywords.ignore_errors, "ignore_errors")
-            done.ignore_unreachable = reading.flag(task.keywords.ignore_unreachable, "ignore_unreachable")
             if task.module in (INCLUDE_TASKS, INCLUDE_ROLE):
                 done.includes = (Include(self.prepared.plain(templar), names or {}),)
                 done.result = {"changed": False}
@@ -160,6 +159,15 @@ class Attempt:
         except Exception as error:  # noqa: BLE001  a module's fault must not stop other hosts
             done.result = self._problem(error)
         done.duration = time.monotonic() - begun
+        return done
+
+    def _forgiving(self, done: Done, reading: Reading | None = None) -> Done:
+        """`done` with what it may be forgiven; nothing when not even that can be told."""
+        keywords = self.leaf.task.keywords
+        reading = reading or Reading(self.templar, self.leaf.task.at)
+        with suppress(OrchestratorError):
+            done.ignore_errors = reading.flag(keywords.ignore_errors, "ignore_errors")
+            done.ignore_unreachable = reading.flag(keywords.ignore_unreachable, "ignore_unreachable")
         return done
 
     def _problem(self, error: Exception) -> dict[str, Any]:

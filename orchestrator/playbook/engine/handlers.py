@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 
 from orchestrator.playbook.engine.plan import Leaf
 from orchestrator.playbook.model import Task
@@ -24,27 +25,32 @@ class Handlers:
         self._found.clear()
 
     def find(self, notification: str) -> tuple[Leaf, ...]:
-        """The last handler of that name, and all that listen to it; none is no handler."""
+        """The handler of that name, those of the play before those of roles, and all that listen to it."""
         if notification not in self._found:
             self._found[notification] = tuple(dict.fromkeys(self._search(notification)))
         return self._found[notification]
 
     def _search(self, notification: str) -> Iterator[Leaf]:
-        backwards = self.all[::-1]
-        for handler in backwards:
+        searched = self._searched()
+        for handler in searched:
             name = self._name(handler)
             role = handler.task.role
             if name and notification in (name, f"{role.name} : {name}" if role else name):
                 yield handler
                 break
         seen: set[str] = set()
-        for handler in backwards:
+        for handler in searched:
             if notification in handler.task.listen:
                 name = self._name(handler)
                 if name and name in seen:
                     continue
                 seen.add(name or "")
                 yield handler
+
+    def _searched(self) -> list[Leaf]:
+        """All in the order of precedence: what was loaded last comes first, but within one list the first one."""
+        lists = [list(group) for _, group in groupby(self.all, key=lambda handler: id(handler.task.role))]
+        return [handler for group in reversed(lists) for handler in group]
 
     def _name(self, handler: Leaf) -> str | None:
         """None for a name that only a host's variables could tell: such a handler can still be listening."""

@@ -41,7 +41,7 @@ class Learning:
         """What ``rescue`` gets to know of the failure."""
         about = {
             "name": str(task.name),
-            "action": task.module,
+            "action": task.module.rpartition(".")[2],
             "args": _plain(task.arguments),
             "register": task.register,
         }

@@ -16,7 +16,7 @@ from orchestrator.playbook.engine.attempt import Attempt, Workshop
 from orchestrator.playbook.engine.cursor import Cursor
 from orchestrator.playbook.engine.done import Done, failed
 from orchestrator.playbook.engine.handlers import Handlers
-from orchestrator.playbook.engine.includes import Includer, Inclusion
+from orchestrator.playbook.engine.includes import Includer
 from orchestrator.playbook.engine.keywords import Reading
 from orchestrator.playbook.engine.learning import Learning
 from orchestrator.playbook.engine.meta import run_meta
@@ -239,12 +239,18 @@ class Lockstep:
             self._tell(step, host, done)
 
     def _tell(self, step: _Step, host: Host, done: Done) -> None:
-        course = self.course
+        self._count(host, done)
+        self._show(step, host, done)
+
+    def _count(self, host: Host, done: Done) -> None:
         changed = bool(done.result.get("changed"))
-        course.roster.count_outcome(
+        self.course.roster.count_outcome(
             host.name, done.outcome, ignored=done.ignored, rescued=done.rescued, changed=changed
         )
-        course.shop.on_event(HostDone(step.number, done.shown(host.name, course.shop.mask)))
+
+    def _show(self, step: _Step, host: Host, done: Done) -> None:
+        shop = self.course.shop
+        shop.on_event(HostDone(step.number, done.shown(host.name, shop.mask)))
 
     def _notify(self, cursor: Cursor, names: Sequence[str]) -> str | None:
         """Remember `names` for the host; the first that is no handler, if any."""
@@ -283,36 +289,33 @@ class Lockstep:
         active = [host for host in others if self.cursors[host.name].peek()]
         self.course.roster.failed.update(host.name for host in others)
         self.fail(others)
-        if any(self.cursors[host.name].failed for host in active):
+        if active:
             self.aborted = why
 
     def _include(self, step: _Step) -> None:
         """Put what the task included before the hosts that did it."""
         hosts = [h for h in step.hosts if h.name in step.done and step.done[h.name].outcome is Outcome.OK]
-        asked = [(host, step.done[host.name].includes) for host in hosts]
         bring: dict[str, list[Node]] = {host.name: [] for host in hosts}
         line: list[Node] = []
-        for inclusion in self.course.includer.group(step.leaf, asked):
+        for inclusion in self.course.includer.group(step.leaf, [(h, step.done[h.name].includes) for h in hosts]):
+            dones = [(host, step.done[host.name]) for host in inclusion.hosts]
             try:
                 nodes = self.course.includer.load(inclusion)
             except OrchestratorError as error:
-                self._not_included(step, inclusion, error)
-                continue
-            line += nodes
-            for host in inclusion.hosts:
-                bring[host.name] += nodes
-                self._tell(step, host, step.done[host.name])
+                for host, done in dones:
+                    done.result = failed(str(error))
+                    self._failed(step, host)
+            else:
+                line += nodes
+                for host in inclusion.hosts:
+                    bring[host.name] += nodes
+            for host, done in dones:
+                self._count(host, done)
         for host in hosts:
-            self.cursors[host.name].insert(tuple(bring[host.name]))
+            self._show(step, host, step.done[host.name])
+            if step.done[host.name].outcome is Outcome.OK:
+                self.cursors[host.name].insert(tuple(bring[host.name]))
         self.order.insert(line)
-
-    def _not_included(self, step: _Step, inclusion: Inclusion, error: OrchestratorError) -> None:
-        for host in inclusion.hosts:
-            done = step.done[host.name]
-            done.result = failed(str(error))
-            done.rescued = self.cursors[host.name].rescuing
-            self._failed(step, host)
-            self._tell(step, host, done)
 
     def _prepare(self, leaf: Leaf) -> Prepared:
         prepared = self._prepared.get(leaf)

@@ -75,6 +75,7 @@ class Performance:
         self._playbook = playbook
         self._stop = stop
         self._numbers = count(1)
+        self._dropped = ""
         self._lookups: dict[tuple[Path, ...], LookupContext] = {}
         lookups = LookupContext(base=playbook.path.absolute().parent, vault=means.vault)
         self._root = Templar(NOTHING, lookups=lookups, secrets=means.secrets, environment=new_environment())
@@ -102,7 +103,7 @@ class Performance:
             ended = await self._play(play)
             if ended is not None:
                 return ended
-        return ""
+        return self._dropped
 
     async def _play(self, play: Play) -> str | None:
         """All batches of `play`; not None when nothing more shall begin."""
@@ -122,6 +123,7 @@ class Performance:
             self._announce(one, batch)
             lockstep = self._lockstep(one, batch)
             ending = await lockstep.run()
+            self._dropped = self._dropped or lockstep.aborted
             if ending is Ending.PLAY_OVER:
                 break
             # Ansible goes no further when a whole batch is lost.

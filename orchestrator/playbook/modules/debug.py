@@ -44,7 +44,7 @@ class Debug(Module[DebugArguments]):
         try:
             value = target.evaluate(arguments.var)
         except UndefinedFault as fault:
-            value = f"VARIABLE IS NOT DEFINED! ({fault.msg})"
+            value = f"<< error 1 - {fault.msg} >>"  # ansible-core 2.19's words
         return Result(keys={str(arguments.var): value})
 
 
