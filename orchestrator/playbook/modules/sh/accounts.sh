@@ -3,14 +3,13 @@
 
 # entry DATABASE NAME: print the line of NAME; status 2 when there is none. busybox has no getent.
 entry() {
-    if command -v getent >/dev/null 2>&1; then
-        getent -- "$1" "$2"
-        return
-    fi
+    if command -v getent >/dev/null 2>&1; then getent -- "$1" "$2"; else entry_here "$1" "$2"; fi
+}
+
+# entry_here DATABASE NAME: the same, of the host's own file only.
+entry_here() {
     while IFS= read -r line || [ -n "$line" ]; do
-        case $line in "$2":*) ;; *) continue ;; esac
-        printf '%s\n' "$line"
-        return 0
+        case $line in "$2":*) printf '%s\n' "$line" && return 0 ;; esac
     done <"/etc/$1"
     return 2
 }
