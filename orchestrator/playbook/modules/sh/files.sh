@@ -15,7 +15,7 @@ fail() {
 # begin PATH: before all else in a program. Forgets what the task's environment may have left in our variables; $expanded
 # is PATH as `expand` gives it, with ./ before a leading dash, so that no program takes it for an option.
 begin() {
-    fresh='' altered='' mask='' exists='' model=''
+    fresh='' altered='' mask='' exists='' model='' backup_of=''
     expand "$1"
     case $expanded in -*) expanded=./$expanded ;; esac
 }
@@ -393,15 +393,25 @@ put_fresh() {
     fi
     wish '' ''
     if [ -n "$want_uid$want_gid" ]; then
+        if [ -z "$exists" ]; then put_differs; fi
         chown "$want_uid${want_gid:+:$want_gid}" "$held" || abandon "chown failed"
     fi
     wanted "$is_mode" "$is_type"
+    if [ -z "$exists" ] && [ "$want" -ne "$is_mode" ]; then say adjusted 1; fi
     if [ -z "$exists" ] || [ -n "$want_uid$want_gid$mode$model" ]; then
         octal "$want"
         chmod "$octal" "$held" || abandon "chmod failed"
     fi
     if [ -n "$validate" ]; then put_validate; fi
     look "$fresh" || abandon "could not look at $fresh"
+}
+
+# put_differs: a new file is not to belong to whom it would by itself.
+put_differs() {
+    new_mode=$is_mode new_type=$is_type
+    look "$held" -L
+    [ "${want_uid:-$is_uid}:${want_gid:-$is_gid}" = "$is_uid:$is_gid" ] || say adjusted 1
+    is_mode=$new_mode is_type=$new_type
 }
 
 put_validate() {
@@ -418,10 +428,10 @@ put_validate() {
     }
 }
 
-# put_backup: keep the file that is about to be replaced, under Ansible's name. A second name for it is a perfect copy.
+# put_backup: keep the file that is about to be replaced, under Ansible's name (of $backup_of, when set). A second name for it is a perfect copy.
 put_backup() {
     [ -n "$backup" ] && [ -e "$path" ] || return 0
-    kept=$path.$$.$(date +%Y-%m-%d@%H:%M:%S~)
+    kept=${backup_of:-$path}.$$.$(date +%Y-%m-%d@%H:%M:%S~)
     if [ -L "$path" ] || [ -n "$unsafe_writes" ] || ! ln "$path" "$kept" 2>/dev/null; then
         cp -p "$path" "$kept" || abandon "Could not make backup of $path to $kept"
     fi
