@@ -19,11 +19,11 @@ from orchestrator.playbook.engine.keywords import Reading
 from orchestrator.playbook.engine.layers import Layers
 from orchestrator.playbook.engine.plan import INCLUDE_ROLE, INCLUDE_TASKS, Leaf
 from orchestrator.playbook.engine.prepared import Prepared
-from orchestrator.playbook.engine.target import PlayTarget, Services, Stopped, Unreachable
+from orchestrator.playbook.engine.target import PlayTarget, Services, Stopped
 from orchestrator.playbook.engine.variables import PlayVariables, Variables
 from orchestrator.playbook.events import ItemDone, OnEvent, Outcome, Progress
 from orchestrator.playbook.model import Task
-from orchestrator.playbook.modules import Result, TaskFailed, TaskSkipped
+from orchestrator.playbook.modules import Result, TaskFailed, TaskSkipped, Unreachable
 from orchestrator.playbook.templating import Templar, TemplateFault, UndefinedFault
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from orchestrator.inventory.model import Become, Host
 from orchestrator.playbook.engine.script import invocation, libraries
 from orchestrator.playbook.engine.shells import Shells
 from orchestrator.playbook.load import files
-from orchestrator.playbook.modules.base import Answer, Parameter, Program, Target, TaskFailed
+from orchestrator.playbook.modules.base import Answer, Parameter, Program, Target, TaskFailed, Unreachable
 from orchestrator.playbook.templating import Templar
 from orchestrator.playbook.vault import Vault, is_encrypted
 from orchestrator.ssh.result import Result, Status
@@ -22,16 +22,6 @@ Ask = Callable[[str], Awaitable[str | None]]
 _BOOT_ID = Program(
     "boot_id", 'boot_id() { read -r boot_id </proc/sys/kernel/random/boot_id && say boot_id "$boot_id"; }'
 )
-
-
-class Unreachable(Exception):
-    """The host cannot be reached, or was lost on the way: then the task `may_have_run`, and may still be at it."""
-
-    def __init__(self, detail: str, *, may_have_run: bool = False, may_be_alive: bool = False) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.may_have_run = may_have_run
-        self.may_be_alive = may_be_alive
 
 
 class Stopped(Exception):

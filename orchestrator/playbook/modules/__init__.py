@@ -10,6 +10,7 @@ from orchestrator.playbook.modules.base import (
     Target,
     TaskFailed,
     TaskSkipped,
+    Unreachable,
 )
 from orchestrator.playbook.modules.registry import MODULES, canonical, module
 
@@ -24,6 +25,7 @@ __all__ = [
     "Target",
     "TaskFailed",
     "TaskSkipped",
+    "Unreachable",
     "canonical",
     "module",
 ]

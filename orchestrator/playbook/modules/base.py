@@ -77,6 +77,19 @@ class TaskSkipped(Exception):
         self.keys = keys
 
 
+class Unreachable(Exception):
+    """The host cannot be reached, or was lost on the way: then the task `may_have_run`, and may still be at it.
+
+    The engine's to handle, but for a module that itself makes the host go away.
+    """
+
+    def __init__(self, detail: str, *, may_have_run: bool = False, may_be_alive: bool = False) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.may_have_run = may_have_run
+        self.may_be_alive = may_be_alive
+
+
 class Target(ABC):
     """One host as one task sees it: who it runs as, in which mode, with which files and variables."""
 
@@ -102,7 +115,7 @@ class Target(ABC):
         It runs in a subshell with `parameters` as shell variables of the same names, `words` as its positional
         parameters, the task's environment exported and `stdin` on standard input (a Path is streamed, with progress).
         `timeout` in seconds; None takes the task's. `limit` bounds each of stdout and stderr in bytes. Raises what the
-        engine handles, not the module: the host cannot be reached, the connection broke, the time is up.
+        engine handles, not the module: Unreachable, TaskFailed when the time is up.
         """
 
     @abstractmethod
@@ -144,7 +157,7 @@ class Target(ABC):
     async def reconnect(self, *, timeout: float, connect_timeout: float, delay: float) -> float:
         """Drop the prepared shells and the connection, then try to reach the host until it answers; seconds it took.
 
-        Raises TimeoutError. For reboot and wait_for_connection.
+        All in seconds; `delay` is between tries. Raises TimeoutError. For reboot and wait_for_connection.
         """
 
     @abstractmethod
