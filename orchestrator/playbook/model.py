@@ -27,6 +27,7 @@ class RoleRef:
     `vars` likewise, with what its dependencies export, its `params` and the ``vars`` it was used with; `exports` are
     those of its ``vars`` folder that every task of the play sees. Two uses of the same `instance` are the same to
     Ansible: the second does not run on a host that has completed the first (``meta: role_complete``, implicit).
+    `passes` is the same role without what its dependencies lend it, which is what the roles it uses start from.
     """
 
     name: str
@@ -37,6 +38,7 @@ class RoleRef:
     exports: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     parent: RoleRef | None = None
     instance: str = ""
+    passes: RoleRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

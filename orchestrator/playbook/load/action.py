@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.errors import PlaybookError, Unsupported
 from orchestrator.inventory.variables import Vaulted
 from orchestrator.playbook.load import freeform
-from orchestrator.playbook.load.keywords import KEYWORDS, Level, misplaced
+from orchestrator.playbook.load.keywords import Level, at_level, misplaced
 from orchestrator.playbook.load.values import is_template, nearest, say
 from orchestrator.playbook.modules import MODULES, canonical, module
 from orchestrator.playbook.modules.registry import ENGINE
@@ -32,7 +32,8 @@ class Action:
 
 def find(written: Mapping[str, Any], level: Level, at: Position) -> Action:
     """The action of the task `written`. Raises PlaybookError when there is none, more than one, or an unknown one."""
-    named = [key for key in written if key not in KEYWORDS and not key.startswith("with_")]
+    words = {keyword.name for keyword in at_level(level)}
+    named = [key for key in written if key not in words and not key.startswith("with_")]
     known = [key for key in named if canonical(key)]
     given = [key for key in ("action", "local_action") if key in written] + known
     if len(given) > 1:
@@ -121,7 +122,7 @@ def _unknown(key: str, level: Level, has_module: bool, at: Position) -> Playbook
         return PlaybookError(wrong_place, where=str(at))
     short = [name.rpartition(".")[2] for name in (*MODULES, *ENGINE)]
     if has_module:
-        words = [name for name, keyword in KEYWORDS.items() if level in keyword.levels]
+        words = [keyword.name for keyword in at_level(level)]
         return Unsupported(f"{key} is no keyword of a {level}{nearest(key, words)}", where=str(at))
     return Unsupported(f"the module {key} is not supported{nearest(key, sorted(short))}", where=str(at))
 

@@ -181,11 +181,9 @@ class Roles:
         return tree
 
 
-def reference(
-    folder: Folder, use: Use, parent: RoleRef | None, dependencies: Sequence[RoleRef] = (), instance: str = ""
-) -> RoleRef:
-    """The role as its tasks see it, with what its users and its dependencies lend it (role/__init__.py)."""
-    above = parent or RoleRef("", folder.path)
+def reference(folder: Folder, use: Use, parent: RoleRef | None, dependencies: Sequence[RoleRef] = ()) -> RoleRef:
+    """The role with what those that use it and those it depends on lend it (role/__init__.py, get_vars)."""
+    above = (parent.passes or parent) if parent else RoleRef("", folder.path)
     lent = {name: value for each in dependencies for name, value in each.defaults.items()}
     exports = {name: value for each in dependencies for name, value in each.exports.items()}
     params = {**above.params, **use.params}
@@ -197,7 +195,6 @@ def reference(
         params=params,
         exports={**exports, **folder.vars},
         parent=parent,
-        instance=instance,
     )
 
 

@@ -80,7 +80,8 @@ class Unfolder:
         below = replace(scope, keywords=merge(scope.keywords, own), role=plain)
         outer = outer or scope.keywords
         before = [self.role(each, below, (*users, folder.name), outer) for each in folder.dependencies]
-        role = reference(folder, use, scope.role, [each.roles[0] for each in before], self._instance(folder, use))
+        role = reference(folder, use, scope.role, [each.roles[0] for each in before])
+        role = replace(role, passes=plain, instance=self._instance(folder, use))
         inside = replace(below, role=role)
         steps = [step for each in before for step in each.steps]
         handlers = [handler for each in before for handler in each.handlers]
