@@ -47,6 +47,7 @@ class Faces:
                 state=app.pool.state,
                 retry=app.pool.retry,
                 fleet=app.fleet,
+                playbooks=lambda: app.playbooks,
                 door=app.door,
                 buttons=self.buttons,
                 preferences=preferences,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from orchestrator.inventory.folding import fold
@@ -46,6 +46,10 @@ class TaskStory:
     notes: dict[str, str] = field(default_factory=dict)
     duration: float | None = None
 
+    def slim(self) -> None:
+        """Keep of the results only what a summary shows: the outputs of a fleet would fill the memory."""
+        self.results = {host: replace(result, result={}, diffs=()) for host, result in self.results.items()}
+
     @property
     def waiting(self) -> list[str]:
         """Hosts that have not ended it."""
@@ -87,14 +91,12 @@ class TaskStory:
 
 
 class Story:
-    """Listens to a run and remembers it. With `lean`, results keep only what a summary shows: a fleet's outputs of a
-    long playbook would fill the memory of a process that serves for months."""
+    """Listens to a run and remembers it."""
 
-    def __init__(self, *, lean: bool = False) -> None:
+    def __init__(self) -> None:
         self.plays: list[PlayStarted] = []
         self.tasks: list[TaskStory] = []
         self.ended: Ended | None = None
-        self._lean = lean
         self._by_number: dict[int, TaskStory] = {}
         self._hosts: dict[str, dict[str, int]] = {}
 
@@ -114,7 +116,11 @@ class Story:
             case HostDone():
                 self._done(event)
             case TaskEnded():
-                self._by_number.pop(event.number).duration = event.duration
+                story = self._by_number.pop(event.number)
+                story.duration = event.duration
+                # They came in the order of their ending; people look for them in that of the inventory.
+                place = {host: number for number, host in enumerate(story.started.hosts)}
+                story.results = dict(sorted(story.results.items(), key=lambda each: place.get(each[0], len(place))))
             case Ended():
                 self.ended = event
             case ItemDone():
@@ -122,15 +128,6 @@ class Story:
 
     def _done(self, event: HostDone) -> None:
         story, result = self._by_number[event.number], event.result
-        if self._lean:
-            result = TaskResult(
-                result.host,
-                result.outcome,
-                message=result.message,
-                ignored=result.ignored,
-                rescued=result.rescued,
-                may_have_run=result.may_have_run,
-            )
         story.results[result.host] = result
         story.notes.pop(result.host, None)
         counts = self._hosts.setdefault(result.host, {})

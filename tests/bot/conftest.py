@@ -19,6 +19,7 @@ from orchestrator.bot.runs import Runs
 from orchestrator.control import Door
 from orchestrator.fleet import Fleet
 from orchestrator.inventory import Group, Host, HostSet, Inventory
+from orchestrator.playbook.playbooks import Playbooks
 from orchestrator.ssh import Keys, Limits, Phase, Pool, Trust
 from orchestrator.store import AuditLog, Buttons, Database, Preferences
 from tests import sshd
@@ -91,6 +92,7 @@ class Node:
                 state=self.pool.state,
                 retry=self.pool.retry,
                 fleet=self.fleet,
+                playbooks=lambda: Playbooks(self.playbooks, self.pool.shell, lambda: self.inventory),
                 door=self.door,
                 buttons=self.buttons,
                 preferences=self.preferences,
@@ -102,6 +104,11 @@ class Node:
 
     async def _self_report(self) -> SelfReport:
         return self.report
+
+    @property
+    def playbooks(self) -> Path:
+        """The folder of playbooks."""
+        return self.state.parent / "playbooks"
 
     @property
     def languages(self) -> Languages:

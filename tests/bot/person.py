@@ -119,6 +119,10 @@ class Person:
             await self.router.handle(taken)
         return notice
 
+    def start_press(self, button_id: str) -> asyncio.Task[str]:
+        """Tap a button that starts something which will take a while."""
+        return asyncio.create_task(self.press(button_id, max(self.chat.messages)))
+
     @property
     def last(self) -> Shown:
         return self.chat.messages[max(self.chat.messages)]

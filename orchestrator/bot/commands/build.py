@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.bot.commands import closing, execution, ports
+from orchestrator.bot.commands import closing, execution, playing, ports
 from orchestrator.bot.commands.agents import Agents
 from orchestrator.bot.commands.closing import Closing
 from orchestrator.bot.commands.execution import Executor
 from orchestrator.bot.commands.general import General
+from orchestrator.bot.commands.playing import Playing
 from orchestrator.bot.commands.ports import Ports
 from orchestrator.bot.commands.services import Services
 from orchestrator.bot.commands.status import OwnStatus
@@ -35,6 +36,8 @@ def build_router(services: Services) -> Router:
         services.inventory, services.fleet, services.door, services.catalogues, list_ports=port_list.op_port
     )
 
+    player = Playing(services.playbooks, services.door, services.runs, services.catalogues)
+
     def command(name: str, description: str, handler: Handler, usage: str = "", *, reads_only: bool = True) -> None:
         commands.append(CommandSpec(name, description, usage, handler, reads_only))
 
@@ -45,6 +48,7 @@ def build_router(services: Services) -> Router:
     )
     command("op_port", N_("Listening ports and their owners"), port_list.op_port, ports.USAGE)
     command("op_stop", N_("Close a port"), closer.op_stop, closing.USAGE, reads_only=False)
+    command("play", N_("Run a playbook"), player.play, playing.USAGE, reads_only=False)
     command("status", N_("How the orchestrator itself is"), status.status)
     command("language", N_("Choose the language"), general.language)
     command("id", N_("Your numbers for the settings"), general.id)
@@ -66,6 +70,9 @@ def build_router(services: Services) -> Router:
         "close.do": closer.close,
         "close.unit": closer.stop_unit,
         "close.keep": closer.keep,
+        "play.plan": player.plan,
+        "play.run": player.run,
+        "play.refuse": player.refuse,
         "status.show": status.status,
         "language.set": general.set_language,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.bot.language import Catalogues
 from orchestrator.bot.render.health import SelfReport
@@ -13,6 +14,9 @@ from orchestrator.fleet import Fleet
 from orchestrator.inventory import Host, Inventory
 from orchestrator.ssh.state import HostState
 from orchestrator.store import Buttons, Preferences
+
+if TYPE_CHECKING:
+    from orchestrator.playbook.playbooks import Playbooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Services:
     state: Callable[[Host], HostState]
     retry: Callable[[Host], Awaitable[None]]
     fleet: Fleet
+    playbooks: Callable[[], Playbooks]
     door: Door
     buttons: Buttons
     preferences: Preferences

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 from orchestrator.bot.language import N_, Locale
 from orchestrator.bot.message import TEXT_LIMIT, Button, Message
@@ -11,9 +12,12 @@ from orchestrator.bot.render.markup import COLUMNS, Html, bold, code, cut, cut_u
 from orchestrator.bot.render.sections import HEADING
 from orchestrator.control import CONFIRM_WITHIN_S
 from orchestrator.fleet.clean import clean_line
-from orchestrator.inventory import HostSet, fold
+from orchestrator.inventory import fold
 from orchestrator.playbook.events import Counts, Outcome
 from orchestrator.playbook.story import Story, TaskStory
+
+if TYPE_CHECKING:
+    from orchestrator.playbook.playbooks import Plan
 
 ROWS = 12  # tasks of a running playbook, the newest ones
 PLAN_ROWS = 40
@@ -37,20 +41,6 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What would run: the playbook's name, its hosts, and each play's name with the names of its tasks."""
-
-    playbook: str
-    hosts: HostSet
-    plays: Sequence[tuple[str, Sequence[str]]]
-
-    @property
-    def tasks(self) -> int:
-        """How many tasks are known before it runs."""
-        return sum(len(names) for _, names in self.plays)
-
-
 def pick(names: Sequence[str], usage: str, locale: Locale) -> Message:
     """Which playbook? A button each."""
     _ = locale.gettext
@@ -66,14 +56,16 @@ def question(plan: Plan, buttons: tuple[tuple[Button, ...], ...], locale: Locale
     """What would run where, before it does."""
     n = len(plan.hosts)
     asked = locale.ngettext("run on {n} host?", "run on {n} hosts?", n).format(n=n)
-    tasks = locale.ngettext("{n} task", "{n} tasks", plan.tasks).format(n=plan.tasks)
+    known = _known(plan)
+    tasks = locale.ngettext("{n} task", "{n} tasks", known).format(n=known)
     rows: list[str] = []
-    for play, names in plan.plays:
-        rows += [clean_line(play, COLUMNS), *(f"  {cut(clean_line(name), COLUMNS - 2)}" for name in names)]
+    for play, hosts in plan.plays:
+        rows.append(cut(f"{clean_line(play.name or play.pattern)} ({len(hosts)})", COLUMNS))
+        rows += [f"  {cut(clean_line(task.name), COLUMNS - 2)}" for task in play.tasks]
     if len(rows) > PLAN_ROWS:
         rows = [*rows[:PLAN_ROWS], "  …"]
     tail = locale.gettext("Only you can press, once, within {n} s.").format(n=int(CONFIRM_WITHIN_S))
-    head = (bold(f"📜 {clean_line(plan.playbook, 60)} · {asked}"), code(cut_units(plan.hosts.folded, 600)), esc(tasks))
+    head = (bold(f"📜 {clean_line(plan.name, 60)} · {asked}"), code(cut_units(plan.hosts.folded, 600)), esc(tasks))
     return Message(lines((*head, pre("\n".join(rows)), esc(tail))), buttons)
 
 
@@ -86,8 +78,8 @@ def running(plan: Plan, story: Story, stop: Button, stopping: bool, locale: Loca
     """How far a run is."""
     _ = locale.gettext
     done = sum(task.duration is not None for task in story.tasks)
-    state = _("stopping …") if stopping else _("task {n} of {all}").format(n=done + 1, all=max(plan.tasks, done + 1))
-    head = bold(f"{'⏹' if stopping else '▶'} {clean_line(plan.playbook, 60)} · {state}")
+    state = _("stopping …") if stopping else _("task {n} of {all}").format(n=done + 1, all=max(_known(plan), done + 1))
+    head = bold(f"{'⏹' if stopping else '▶'} {clean_line(plan.name, 60)} · {state}")
     now = story.current
     waiting = Html("")
     if now is not None and 0 < len(now.waiting) < len(now.started.hosts):
@@ -117,12 +109,17 @@ def finished(plan: Plan, story: Story, took: float, end: Message, locale: Locale
         mark, state = "✔", _("nothing to change")
     if any(play.check for play in story.plays):
         state = _("check: {state}").format(state=state)
-    head = bold(f"{mark} {clean_line(plan.playbook, 60)} · {state} · {locale.took(took)}")
+    head = bold(f"{mark} {clean_line(plan.name, 60)} · {state} · {locale.took(took)}")
     tail = [esc(cut_units(clean_line(note), 600)) for note in _warnings(story, locale)]
     parts = [pre("\n".join(_recap(counts, locale))), *_troubles(story, locale)]
     while parts and length(lines((head, *parts, *tail))) > TEXT_LIMIT:
         parts.pop()
     return replace(end, html=lines((head, *parts, *tail)), silent=not bad and mark == "✔")
+
+
+def _known(plan: Plan) -> int:
+    """How many tasks are known before it runs; includes may bring more, gathering facts is one more."""
+    return sum(len(play.tasks) for play, _ in plan.plays)
 
 
 def _rows(tasks: Sequence[TaskStory], locale: Locale) -> Iterator[str]:

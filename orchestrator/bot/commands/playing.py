@@ -1,0 +1,171 @@
+"""``/play``: a playbook, chosen, shown, checked, run, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from orchestrator.bot.conversation import Request
+from orchestrator.bot.language import N_, Catalogues
+from orchestrator.bot.live import Live, last_words, show
+from orchestrator.bot.message import Button, Document, Message
+from orchestrator.bot.render import playing as render
+from orchestrator.bot.runs import Runs
+from orchestrator.control import CONFIRM_WITHIN_S, CheckPlaybook, Door, Passage, RunPlaybook, evidence
+from orchestrator.fleet.clean import clean
+from orchestrator.playbook.events import Ended, Event, PlayStarted, TaskEnded
+from orchestrator.playbook.story import Story
+from orchestrator.playbook.transcript import Line, play_lines, recap_lines, task_lines
+
+if TYPE_CHECKING:
+    from orchestrator.playbook.playbooks import Plan, Playbooks
+
+USAGE = N_("<playbook> [<agent>]")
+LOG_LIMIT = 10_000_000  # characters of the file with the whole run
+
+
+class Playing:
+    """Runs playbooks for the chat. `monotonic` gives seconds of a clock that never jumps."""
+
+    def __init__(
+        self,
+        playbooks: Callable[[], Playbooks],
+        door: Door,
+        runs: Runs,
+        catalogues: Catalogues,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._playbooks = playbooks
+        self._door = door
+        self._runs = runs
+        self._catalogues = catalogues
+        self._monotonic = monotonic
+
+    async def play(self, request: Request) -> None:
+        """``/play <playbook> [<agent>]``: what it would do, with a button to do it; without a name, which there are."""
+        name, _, limit = request.text.strip().partition(" ")
+        if not name:
+            usage = f"/play {self._catalogues.locale(request.language).gettext(USAGE)}"
+            names = await asyncio.to_thread(self._playbooks().names)
+            await request.chat.send(render.pick(names, usage, self._catalogues.locale(request.language)))
+            return
+        await self._question(request, name, limit.strip())
+
+    async def plan(self, request: Request) -> None:
+        """[a playbook], [Again]: as if it were typed."""
+        args = request.args or {}
+        await self._question(replace(request, message_id=None), args["playbook"], args.get("limit", ""))
+
+    async def run(self, request: Request) -> None:
+        """[Run], [Check only] under the question: exactly the hosts that it named."""
+        args = request.args or {}
+        check = bool(args.get("check"))
+        plan = await self._read(args["playbook"], args["hosts"].replace("\n", ","), check=check)
+        kind = CheckPlaybook if check else RunPlaybook
+        action = kind(plan.hosts, plan.name)
+        async with self._door.open(request.actor, action, confirmed=True) as passage:
+            await self._run(request, plan, passage)
+
+    async def refuse(self, request: Request) -> None:
+        """[Cancel] under the question."""
+        locale = self._catalogues.locale(request.language)
+        await show(request.chat, render.not_run((request.args or {})["playbook"], locale), request.message_id)
+
+    async def _read(self, name: str, limit: str, *, check: bool = False) -> Plan:
+        """In a thread: reading takes a while, and so does importing the engine the first time."""
+        playbooks = self._playbooks()
+
+        def read() -> Plan:
+            return playbooks.plan(playbooks.find(name), limit=limit or None, check=check, diff=True)
+
+        return await asyncio.to_thread(read)
+
+    async def _question(self, request: Request, name: str, limit: str) -> None:
+        locale = self._catalogues.locale(request.language)
+        plan = await self._read(name, limit)
+        args = {"playbook": name, "hosts": "\n".join(plan.hosts.names)}
+
+        def button(label: str, verb: str, **more: str) -> Button:
+            return Button(label, verb, {**args, **more}, lifetime=CONFIRM_WITHIN_S, personal=True, once=True)
+
+        _ = locale.gettext
+        yes = (button("▶ " + _("Run"), "play.run"), button(_("Check only"), "play.run", check="1"))
+        buttons = (yes, (button(_("Cancel"), "play.refuse"),))
+        await request.chat.send(render.question(plan, buttons if plan.hosts else (), locale))
+
+    async def _run(self, request: Request, plan: Plan, passage: Passage) -> None:
+        locale = self._catalogues.locale(request.language)
+        log, start = _Log(), self._monotonic()
+        with self._runs.begin(request.actor) as run:
+            stop = Button(locale.gettext("Stop"), "run.stop", {"run": run.id}, personal=True)
+
+            def draw() -> Message:
+                return render.running(plan, log.story, stop, run.stop.is_set(), locale)
+
+            live = Live(request.chat, draw, message_id=request.message_id)
+            run.on_stop = live.changed
+
+            def tell(event: Event) -> None:
+                log.tell(event)
+                live.changed()
+
+            def end() -> Message:
+                limit = ",".join(plan.hosts.names)
+                checked = any(play.check for play in log.story.plays) and not run.stop.is_set()
+                label = locale.gettext("Run it …") if checked else locale.gettext("Again")
+                again = Button(label, "play.plan", {"playbook": plan.name, "limit": limit})
+                frame = Message("", ((again,),), log.document(plan.name))
+                return render.finished(plan, log.story, self._monotonic() - start, frame, locale)
+
+            try:
+                async with live:
+                    await plan.play(tell, run.stop)
+            except BaseException:
+                passage.record(evidence.of_story(log.story))
+                await last_words(request, end(), live.message_id)
+                raise
+            passage.record(evidence.of_story(log.story))
+            await show(request.chat, end(), live.message_id)
+
+
+class _Log:
+    """A run's story, and all of it as text for the file beside the recap."""
+
+    def __init__(self) -> None:
+        self.story = Story()
+        self._lines: list[str] = []
+        self._room = LOG_LIMIT
+        self._began = datetime.now(UTC)
+
+    def tell(self, event: Event) -> None:
+        """Take the next event and write down what it brought."""
+        story = self.story
+        story.tell(event)
+        match event:
+            case PlayStarted():
+                self._add(play_lines(event))
+            case TaskEnded():
+                self._add(task_lines(story.tasks[-1]))
+                story.tasks[-1].slim()
+            case Ended():
+                self._add(recap_lines(event))
+            case _:
+                pass
+
+    def document(self, name: str) -> Document:
+        """All of it as a file."""
+        text = "\n".join(self._lines)
+        if self._room <= 0:
+            text += "\n[… the rest is left out …]"
+        return Document(f"{name.rpartition('.')[0] or name}-{self._began:%Y%m%d-%H%M%S}.txt", text.encode())
+
+    def _add(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            if self._room > 0:
+                self._lines.append(clean(line.text))
+                self._room -= len(line.text)
