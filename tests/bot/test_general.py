@@ -22,6 +22,7 @@ COMMANDS = {
     "broadcast",
     "op_port",
     "op_stop",
+    "play",
     "more_info_github",
 }
 

@@ -48,7 +48,7 @@ def build_router(services: Services) -> Router:
     )
     command("op_port", N_("Listening ports and their owners"), port_list.op_port, ports.USAGE)
     command("op_stop", N_("Close a port"), closer.op_stop, closing.USAGE, reads_only=False)
-    command("play", N_("Run a playbook"), player.play, playing.USAGE, reads_only=False)
+    command("play", N_("Run a playbook"), player.play, playing.USAGE)
     command("status", N_("How the orchestrator itself is"), status.status)
     command("language", N_("Choose the language"), general.language)
     command("id", N_("Your numbers for the settings"), general.id)
