@@ -1,0 +1,17 @@
+"""A pool for hosts that are this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.ssh import Keys, Pool, Trust
+
+
+@pytest.fixture
+async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
+    (tmp_path / "keys").mkdir(mode=0o700)
+    async with Pool(trust=Trust(tmp_path / "keys/known_hosts"), keys=Keys(tmp_path / "keys")) as pool:
+        yield pool
