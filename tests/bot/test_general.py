@@ -56,7 +56,7 @@ async def test_start_puts_up_the_keyboard_and_its_keys_are_commands(node: Node, 
     assert "4" in answer.first_line
     assert "web[1-3] db1" in answer.text
     labels = [label for row in answer.now.keyboard for label in row]
-    assert len(labels) == len(set(labels)) == 9
+    assert len(labels) == len(set(labels)) == 10
     assert all(2 <= len(row) <= 3 for row in answer.now.keyboard)
     meant = {node.router.command_of(label) for label in labels}
     assert meant == COMMANDS - {"start", "id"}
