@@ -39,7 +39,8 @@ def check_syntax(text: Text, *, expression: bool = False) -> list[TemplateFault]
     try:
         if expression and not is_template(text):
             parser = jinja2.parser.Parser(environment, str(text), state="variable")
-            tree: nodes.Node = parser.parse_expression()
+            # Within something else, as what is looked for may be the whole expression.
+            tree: nodes.Node = nodes.Output([parser.parse_expression()])
             if not parser.stream.eos:
                 raise jinja2.TemplateSyntaxError("there is more after the expression", parser.stream.current.lineno)
         else:
