@@ -16,7 +16,6 @@ from orchestrator.inventory.variables import Vaulted, Verbatim, fits
 
 _K = TypeVar("_K", bound=Hashable)
 _MAX_DEPTH = 64
-_MAX_VALUES = 1_000_000
 _YAML = "tag:yaml.org,2002:"
 _VAULT_TAGS = ("!vault", "!vault-encrypted")
 _SCALARS = {_YAML + name for name in ("null", "bool", "int", "float", "binary", "timestamp", "str")}
@@ -67,11 +66,13 @@ class YamlFile:
     Raises `error` with ``file:line`` for everything that is wrong, here and in its methods.
     """
 
+    max_values = 1_000_000
+
     def __init__(self, text: str, label: str, error: type[OrchestratorError] = InventoryError) -> None:
         """`label` is how errors call the file."""
         self._label = label
         self._error = error
-        self._budget = _MAX_VALUES
+        self._budget = self.max_values
         # JSON may be indented with tabs, which YAML forbids; inside its strings a tab cannot stand unescaped.
         self._loader = _Loader(text.replace("\t", " ") if "\t" in text and _is_json(text) else text)
         try:

@@ -24,6 +24,8 @@ class Decrypts(Protocol):
 
 
 class _Document(YamlFile):
+    max_values = 200_000
+
     def __init__(self, text: str, label: str) -> None:
         self._file = label
         super().__init__(text, label, PlaybookError)

@@ -222,6 +222,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     candidates = list(known)
     alike = get_close_matches(name, candidates, 1, 0.6) or get_close_matches(short, candidates, 1, 0.6)
     if not alike:
-        parts = [each for each in candidates if len(each) > 2 and each in short.split("_")]
-        alike = parts[:1]
+        alike = [each for each in candidates if each in short.split("_") or short in each.split("_")][:1]
     return f"; nearest: {alike[0]}" if alike else ""

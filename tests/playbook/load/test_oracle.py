@@ -1,4 +1,4 @@
-"""Judged by Ansible: generated playbooks are accepted alike, and their tasks come to the same keywords and variables."""
+"""Judged by Ansible: generated playbooks are accepted alike, their tasks come to the same keywords and variables."""
 
 from __future__ import annotations
 
