@@ -215,6 +215,12 @@ class Connection:
         for link in links:
             link.abort()
 
+    def renew(self) -> None:
+        """See Way; what runs may finish on the old connection."""
+        self.retry()
+        for link in list(self._links):
+            link.retire()
+
     def retire(self) -> None:
         """The host left the fleet: no more reconnects; running commands may finish."""
         self.keep(False)

@@ -102,6 +102,9 @@ class WayHere:
     def __init__(self) -> None:
         self.reserve = Here()
 
+    def renew(self) -> None:
+        """See Way; nothing is shared here."""
+
     async def start(
         self,
         begin: Callable[[Spawner], Awaitable[T]],

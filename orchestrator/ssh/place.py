@@ -45,6 +45,9 @@ class Place(Protocol):
 class Way(Protocol):
     """Starts things on one host."""
 
+    def renew(self) -> None:
+        """What starts from now on goes over a fresh connection, also after the host refused one."""
+
     async def start(self, begin: Callable[[Spawner], Awaitable[T]], stop: asyncio.Event | None) -> tuple[T, Place]:
         """What `begin` gave, and the place it holds from now on. Raises Refusal.
 

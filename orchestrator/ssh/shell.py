@@ -73,6 +73,11 @@ class Shell:
                     session.place.rest(self._discard)
             return reply
 
+    def renew(self) -> None:
+        """The next call goes over a fresh connection: the host may have become another since. For between calls."""
+        self._discard()
+        self._way().renew()
+
     async def close(self) -> None:
         """End the host's shell, after the call that is running."""
         async with self._lock:
