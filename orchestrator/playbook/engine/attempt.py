@@ -60,10 +60,16 @@ class Attempt:
     number: int
     view: Layers = field(init=False)
     templar: Templar = field(init=False)
+    _target_now: PlayTarget | None = None
 
     def __post_init__(self) -> None:
         self.view = self.shop.variables.view(self.host, self.play, self.leaf)
         self.templar = self.shop.templar(self.view, self.leaf.task)
+
+    @property
+    def on_host(self) -> bool:
+        """Whether something of it runs on the host right now, or is being stopped there."""
+        return self._target_now is not None and self._target_now.calls > 0
 
     async def run(self) -> Done:
         """Do it. Never raises for what happens on the host, nor for a fault of a module."""
@@ -186,7 +192,7 @@ class Attempt:
     async def _work(self, done: Done, templar: Templar, reading: Reading, names: Mapping[str, Any]) -> None:
         """Run the module until it is well or its retries are used up; fills `done`."""
         task = self.leaf.task
-        target = await self._target(done, templar, reading, names)
+        target = self._target_now = await self._target(done, templar, reading, names)
         arguments = self.prepared.arguments(templar)
         limit = reading.number(task.keywords.timeout, "timeout", 0)
         tries = 1 + max(0, int(reading.number(task.retries, "retries", _DEFAULT_RETRIES if task.until else 0)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
@@ -175,24 +175,35 @@ class Lockstep:
     async def _attempts(self, step: _Step) -> None:
         """The task on all its hosts; when it is stopped, hosts not yet begun are left out."""
 
+        attempts: dict[str, Attempt] = {}
+        stop = self.course.shop.services.stop
+
         async def one(host: Host) -> None:
             async with self._window:
-                if self.course.shop.services.stop.is_set():
+                if stop.is_set():
                     return
-                attempt = Attempt(
+                attempt = attempts[host.name] = Attempt(
                     self.course.shop, step.leaf, self._prepare(step.leaf), host, self.course.play, step.number
                 )
-                self._settle(step, host, await attempt.run())
+                try:
+                    done = await attempt.run()
+                except asyncio.CancelledError:
+                    if not stop.is_set():
+                        raise
+                    done = Done(failed("stopped on request, not at its end"), stopped=True)
+                self._settle(step, host, done)
 
         tasks = {asyncio.create_task(one(host)): host for host in step.hosts}
         try:
-            await self._until_stopped(step, tasks)
+            await self._until_stopped(step, tasks, attempts)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _until_stopped(self, step: _Step, tasks: dict[asyncio.Task[None], Host]) -> None:
+    async def _until_stopped(
+        self, step: _Step, tasks: dict[asyncio.Task[None], Host], attempts: Mapping[str, Attempt]
+    ) -> None:
         """Wait for all; after a stop only as long as stopping what runs on a host may take."""
         services = self.course.shop.services
         stopping = asyncio.create_task(services.stop.wait())
@@ -201,6 +212,9 @@ class Lockstep:
             while waiting and not stopping.done():
                 done, _ = await asyncio.wait((*waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
                 waiting -= done
+            # What only waits here can be dropped; what runs on a host is being stopped there.
+            for task in [task for task in waiting if not _on_host(attempts.get(tasks[task].name))]:
+                task.cancel()
             if waiting:
                 _, waiting = await asyncio.wait(waiting, timeout=services.grace)
         finally:
@@ -322,3 +336,7 @@ class Lockstep:
         if prepared is None:
             prepared = self._prepared[leaf] = Prepared(leaf.task)
         return prepared
+
+
+def _on_host(attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.on_host

@@ -47,9 +47,11 @@ class Shells:
             finally:
                 rack.idle.append(shell)
 
-    async def drop(self, host: Host) -> None:
-        """Close the shells of `host`; the next task opens new ones."""
-        await self._close([self._racks.pop(key) for key in list(self._racks) if key[0] == host])
+    def renew(self, host: Host) -> None:
+        """What is asked of `host` from now on goes over a fresh connection. Shells that are lent stay as they are."""
+        idle = [shell for (at, _), rack in self._racks.items() if at == host for shell in rack.idle]
+        for shell in idle or [self._opener(host, None)]:
+            shell.renew()
 
     async def close(self) -> None:
         """Close all, side by side."""

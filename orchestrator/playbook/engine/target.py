@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,17 @@ from orchestrator.playbook.load import files
 from orchestrator.playbook.modules.base import Answer, Parameter, Program, Target, TaskFailed, Unreachable
 from orchestrator.playbook.templating import Templar
 from orchestrator.playbook.vault import Vault, is_encrypted
-from orchestrator.ssh.result import Result, Status
+from orchestrator.ssh.result import MIB, Result, Status
 from orchestrator.ssh.shell import Call
 
 Ask = Callable[[str], Awaitable[str | None]]
 _BOOT_ID = Program(
     "boot_id", 'boot_id() { read -r boot_id </proc/sys/kernel/random/boot_id && say boot_id "$boot_id"; }'
 )
+
+
+# Between two tries to reach a host: sshd locks out who comes more often (PerSourcePenalties, sshd_config(5)).
+_PAUSE = 1.0
 
 
 class Stopped(Exception):
@@ -48,7 +53,10 @@ class Services:
 
 @dataclass(slots=True)
 class PlayTarget(Target):
-    """See Target. `host` is whose variables count, `place` where the task runs: another one when delegated."""
+    """See Target. `host` is whose variables count, `place` where the task runs: another one when delegated.
+
+    `calls` is how many exchanges with the host are going on.
+    """
 
     host: str
     check: bool
@@ -62,6 +70,7 @@ class PlayTarget(Target):
     templar: Templar
     on_progress: Callable[[str], None]
     services: Services
+    calls: int = 0
 
     async def sh(
         self,
@@ -77,10 +86,19 @@ class PlayTarget(Target):
         """See Target.sh."""
         script = invocation(call, words, parameters, self.environment)
         asked = Call(
-            script, libraries(program), stdin=stdin, timeout=self.timeout if timeout is None else timeout, limit=limit
+            script,
+            libraries(program),
+            stdin=stdin,
+            timeout=self.timeout if timeout is None else timeout,
+            limit=limit,
+            on_progress=Sending(stdin, self.on_progress).sent if isinstance(stdin, Path) else None,
         )
         async with self.services.shells.lend(self.place, self.become) as shell:
-            reply = await shell.call(asked, stop=self.services.stop)
+            self.calls += 1
+            try:
+                reply = await shell.call(asked, stop=self.services.stop)
+            finally:
+                self.calls -= 1
         result = reply.result
         _judge(result)
         assert result.exit_code is not None
@@ -128,11 +146,47 @@ class PlayTarget(Target):
 
     async def reconnect(self, *, timeout: float, connect_timeout: float, delay: float) -> float:
         """See Target.reconnect."""
-        raise NotImplementedError
+        begun, why = time.monotonic(), "it was not tried"
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    why = await self._try(connect_timeout)
+                    if not why:
+                        return time.monotonic() - begun
+                    await asyncio.sleep(max(delay, _PAUSE))
+        except TimeoutError:
+            raise TimeoutError(f"no answer within {timeout:g} s: {why}") from None
+
+    async def _try(self, connect_timeout: float) -> str:
+        """Reach the host over a fresh connection; why not, if not."""
+        self.services.shells.renew(self.place)
+        try:
+            async with asyncio.timeout(connect_timeout):
+                await self.boot_id()
+        except Unreachable as error:
+            return error.detail
+        except TimeoutError:
+            return f"no connection within {connect_timeout:g} s"
+        return ""
 
     async def boot_id(self) -> str:
         """See Target.boot_id."""
         return (await self.sh(_BOOT_ID, "boot_id")).get("boot_id")
+
+
+class Sending:
+    """Tells how far a file has got, at most once a second."""
+
+    def __init__(self, file: Path, tell: Callable[[str], None]) -> None:
+        self._size = file.stat().st_size
+        self._tell = tell
+        self._told = time.monotonic()
+
+    def sent(self, count: int) -> None:
+        """`count` bytes are on their way."""
+        if time.monotonic() - self._told >= 1:
+            self._told = time.monotonic()
+            self._tell(f"{count / MIB:.0f} of {self._size / MIB:.0f} MiB sent")
 
 
 def _judge(result: Result) -> None:

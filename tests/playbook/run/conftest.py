@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ssh import Keys, Pool, Trust
+from tests.playbook.run.play import Stage
 
 
 @pytest.fixture
@@ -15,3 +16,9 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
     (tmp_path / "keys").mkdir(mode=0o700)
     async with Pool(trust=Trust(tmp_path / "keys/known_hosts"), keys=Keys(tmp_path / "keys")) as pool:
         yield pool
+
+
+@pytest.fixture
+def stage(tmp_path: Path, pool: Pool) -> Stage:
+    (tmp_path / "play").mkdir()
+    return Stage(tmp_path / "play", pool)

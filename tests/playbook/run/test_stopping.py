@@ -1,0 +1,124 @@
+"""A run that is stopped, cancelled or has run out of time: nothing begins any more, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from orchestrator.playbook.events import Ended, Outcome
+from tests.playbook.run.play import Stage
+from tests.ssh.conftest import here
+
+_SLEEPING = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: long
+      command: sleep {length}
+    - name: after
+      command: "true"
+"""
+
+
+async def _gone(mark: str) -> None:
+    async with asyncio.timeout(10):
+        while here(mark):  # noqa: ASYNC110  processes tell nobody
+            await asyncio.sleep(0.05)
+
+
+async def _running(mark: str) -> None:
+    async with asyncio.timeout(10):
+        while len(here(mark)) < 3:  # noqa: ASYNC110  processes tell nobody
+            await asyncio.sleep(0.05)
+
+
+async def test_a_stop_ends_what_runs_and_begins_nothing(stage: Stage) -> None:
+    run = asyncio.create_task(stage.play(_SLEEPING.format(length="333.01")))
+    await _running("333.01")
+    begun = time.monotonic()
+    stage.stop.set()
+    ended = await run
+    assert time.monotonic() - begun < 8
+    assert ended.stopped
+    assert ended.may_be_running == {}
+    assert stage.started == ["long"]
+    assert {result.outcome for result in stage.results("long").values()} == {Outcome.FAILED}
+    assert all("stopped on request" in result.message for result in stage.results("long").values())
+    await _gone("333.01")
+
+
+async def test_a_stop_does_not_wait_for_a_pause(stage: Stage) -> None:
+    playbook = """
+    - hosts: all
+      gather_facts: false
+      tasks:
+        - name: wait
+          pause: {minutes: 5}
+        - name: after
+          command: "true"
+    """
+    run = asyncio.create_task(stage.play(playbook))
+    await stage.until("wait")
+    stage.stop.set()
+    async with asyncio.timeout(3):
+        ended = await run
+    assert ended.stopped
+    assert stage.started == ["wait"]
+
+
+async def test_a_stop_interrupts_waiting_for_the_next_try(stage: Stage) -> None:
+    playbook = """
+    - hosts: one
+      gather_facts: false
+      tasks:
+        - name: try
+          command: "false"
+          retries: 3
+          delay: 600
+    """
+    run = asyncio.create_task(stage.play(playbook))
+    async with asyncio.timeout(10):
+        while not any("retrying" in str(event) for event in stage.events):  # noqa: ASYNC110  see Stage.until
+            await asyncio.sleep(0.01)
+    stage.stop.set()
+    async with asyncio.timeout(3):
+        ended = await run
+    assert ended.stopped
+    assert ended.recap["one"].failed == 1
+
+
+async def test_a_stop_before_the_beginning_touches_no_host(stage: Stage) -> None:
+    stage.stop.set()
+    ended = await stage.play(_SLEEPING.format(length="1"))
+    assert ended == Ended(recap={}, stopped=True)
+    assert stage.events == [ended]
+
+
+async def test_cancelling_leaves_nothing_behind(stage: Stage) -> None:
+    run = asyncio.create_task(stage.play(_SLEEPING.format(length="333.02")))
+    await _running("333.02")
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await _gone("333.02")
+
+
+async def test_the_keyword_timeout_fails_the_task_and_ends_it(stage: Stage) -> None:
+    playbook = """
+    - hosts: one
+      gather_facts: false
+      tasks:
+        - name: long
+          command: sleep 333.03
+          timeout: 1
+          ignore_errors: true
+        - name: after
+          command: "true"
+    """
+    ended = await stage.play(playbook)
+    assert "within 1 s" in stage.results("long")["one"].message
+    assert ended.recap["one"].ignored == 1
+    assert stage.results("after")["one"].outcome is Outcome.CHANGED
+    await _gone("333.03")
