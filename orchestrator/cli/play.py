@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.app import App
     from orchestrator.playbook.events import Event
     from orchestrator.playbook.playbooks import Plan, Playbooks
-    from orchestrator.playbook.vault import Vault
 
 _Texts = list[str] | None
 
@@ -77,7 +76,7 @@ def play(
             tags=chosen,
             skip_tags=skipped,
             extra_vars=extra_vars or (),
-            vault=await asyncio.to_thread(_vault, vault_files or (), ask_vault, stop),
+            passwords=await asyncio.to_thread(_vault_passwords, vault_files or (), ask_vault, stop),
         )
         if list_hosts or list_tasks or list_tags or syntax_check:
             print_plan(plan, hosts=list_hosts, tasks=list_tasks, tags=list_tags)
@@ -135,10 +134,10 @@ def _split(texts: Sequence[str] | None) -> list[str]:
     return [part.strip() for text in texts or () for part in text.split(",") if part.strip()]
 
 
-def _vault(files: Sequence[str], ask: bool, stop: asyncio.Event) -> Vault:
-    """The vault with the passwords of `files`, each ``FILE`` or ``ID@FILE``, and of the person. Runs in a thread."""
+def _vault_passwords(files: Sequence[str], ask: bool, stop: asyncio.Event) -> list[tuple[str, bytes]]:
+    """Those of `files`, each ``FILE`` or ``ID@FILE``, and of the person, with their ids. Runs in a thread."""
     from orchestrator.errors import Refused
-    from orchestrator.playbook.vault import Vault, read_password
+    from orchestrator.playbook.vault import read_password
 
     passwords: list[tuple[str, bytes]] = []
     for given in files:
@@ -149,7 +148,7 @@ def _vault(files: Sequence[str], ask: bool, stop: asyncio.Event) -> Vault:
         if answer is None:
             raise Refused("no vault password was given", remedy="Give --vault-password-file")
         passwords.append(("default", answer.encode()))
-    return Vault(passwords)
+    return passwords
 
 
 def _password(file: Path | None, ask: bool, stop: asyncio.Event) -> str | None:

@@ -92,18 +92,23 @@ class Playbooks:
         tags: Sequence[str] = (),
         skip_tags: Sequence[str] = (),
         extra_vars: Sequence[str] = (),
-        vault: Vault | None = None,
+        passwords: Sequence[tuple[str, bytes]] = (),
     ) -> Plan:
-        """Read a playbook and work out where it would run; `extra_vars` as ``-e`` takes them.
+        """Read a playbook and work out where it would run; `extra_vars` as ``-e`` takes them, `passwords`
+        of the vault with their ids.
 
         Raises what the loader and the inventory raise: everything that is known before anything runs.
         """
-        vault, secrets = vault or Vault(()), Secrets()
-        loader = Loader(vault=vault, roles_path=[self._folder / "roles"], base=path.parent)
+        secrets = Secrets()
+        vault = Vault(passwords, secrets)
+        loader = Loader(vault=vault, secrets=secrets, roles_path=[self._folder / "roles"], base=path.parent)
         playbook = loader.playbook(path.absolute())
         extra = _extra_vars(loader, extra_vars)
         options = Options(limit, check, diff, tuple(tags), tuple(skip_tags), extra)
         inventory = self._inventory()
+        for host in inventory.hosts:
+            if host.become is not None and host.become.password is not None:
+                secrets.add(host.become.password)
 
         def player(on_event: OnEvent, become_password: AskPassword | None, prompt: Ask | None) -> Player:
             return Player(

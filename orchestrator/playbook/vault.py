@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from binascii import Error as HexError
 from binascii import unhexlify
 from collections.abc import Sequence
@@ -20,6 +19,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.playbook.programs import ProgramFailed, output_of
+from orchestrator.playbook.secrets import Secrets
 
 _HEADER = b"$ANSIBLE_VAULT"
 _ROUNDS = 10_000
@@ -40,8 +41,10 @@ def is_encrypted(data: bytes) -> bool:
 class Vault:
     """Decrypts with `passwords`, pairs of vault id and password. That of the text's own id is tried first."""
 
-    def __init__(self, passwords: Sequence[tuple[str, bytes]]) -> None:
+    def __init__(self, passwords: Sequence[tuple[str, bytes]], secrets: Secrets | None = None) -> None:
+        """`secrets` learns what is decrypted, whoever asked for it."""
         self._passwords = tuple(passwords)
+        self._secrets = secrets
         # Deriving a key takes some 5 ms, and every host uses the same values.
         self._opened: dict[bytes, bytes] = {}
 
@@ -51,6 +54,8 @@ class Vault:
         raw = b"\n".join(line.strip() for line in raw.strip().splitlines())
         if raw not in self._opened:
             self._opened[raw] = self._decrypt(raw, where)
+            if self._secrets is not None:
+                self._secrets.add(self._opened[raw].decode("utf-8", "replace"))
         return self._opened[raw]
 
     def _decrypt(self, raw: bytes, where: str) -> bytes:
@@ -130,9 +135,6 @@ def _printed(path: Path, vault_id: str) -> bytes:
     if path.stem.endswith("-client") and vault_id:
         command += ["--vault-id", vault_id]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=_SCRIPT_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise VaultError(f"the vault password script does not run: {error}", where=str(path)) from error
-    if done.returncode:
-        raise VaultError(f"the vault password script ended with {done.returncode}", where=str(path))
-    return done.stdout[:_LONGEST_PASSWORD]
+        return output_of(command, seconds=_SCRIPT_SECONDS, at_most=_LONGEST_PASSWORD)
+    except ProgramFailed as failure:
+        raise VaultError(f"the vault password script failed: {failure}", where=str(path)) from failure

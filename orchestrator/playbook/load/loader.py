@@ -16,6 +16,7 @@ from orchestrator.playbook.load.scope import Gathered, Scope
 from orchestrator.playbook.load.source import Decrypts, Source
 from orchestrator.playbook.load.unfold import Unfolder
 from orchestrator.playbook.model import NOTHING, Included, Keywords, Playbook, Task
+from orchestrator.playbook.secrets import Secrets
 from orchestrator.playbook.text import Text, trusted
 
 
@@ -23,12 +24,17 @@ class Loader:
     """Reads the files of one run, each once."""
 
     def __init__(
-        self, *, vault: Decrypts | None = None, roles_path: Sequence[Path] = (), base: Path | None = None
+        self,
+        *,
+        vault: Decrypts | None = None,
+        secrets: Secrets | None = None,
+        roles_path: Sequence[Path] = (),
+        base: Path | None = None,
     ) -> None:
         """`roles_path` are folders of roles beside those of the playbook. Names in errors are seen from `base`, by
-        default the current folder, which relative paths are, too."""
+        default the current folder, which relative paths are, too. `secrets` learns what encrypted files hold."""
         self._base = (base or Path.cwd()).absolute()
-        self._source = Source(self._base, vault)
+        self._source = Source(self._base, vault, secrets)
         roles = Roles(self._source, [self._base / path for path in roles_path])
         self._unfolder = Unfolder(self._source, roles)
         self._plays = Plays(self._source, roles, self._unfolder)

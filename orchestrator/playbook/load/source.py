@@ -10,6 +10,7 @@ from yaml.nodes import ScalarNode
 from orchestrator.errors import PlaybookError
 from orchestrator.inventory.files import decode, read_bytes
 from orchestrator.inventory.yamlfile import YamlFile
+from orchestrator.playbook.secrets import Secrets
 from orchestrator.playbook.text import Position, Text
 
 _VAULT = b"$ANSIBLE_VAULT;"
@@ -40,10 +41,11 @@ class _Document(YamlFile):
 class Source:
     """The files of a run, each read and parsed once, so that a run sees one state of them."""
 
-    def __init__(self, base: Path, vault: Decrypts | None) -> None:
-        """Errors name files as they are seen from `base`."""
+    def __init__(self, base: Path, vault: Decrypts | None, secrets: Secrets | None = None) -> None:
+        """Errors name files as they are seen from `base`. `secrets` learns the values of encrypted files."""
         self._base = base
         self._vault = vault
+        self._secrets = secrets
         self._trees: dict[Path, Any] = {}
 
     def label(self, path: Path) -> str:
@@ -58,9 +60,12 @@ class Source:
         if path not in self._trees:
             label = self.label(path)
             data = read_bytes(path, label, PlaybookError)
-            if data.startswith(_VAULT):
+            encrypted = data.startswith(_VAULT)
+            if encrypted:
                 data = self._decrypt(data, label)
             self._trees[path] = _Document(decode(data, label, PlaybookError), label).tree()
+            if encrypted and self._secrets is not None:
+                self._secrets.add_all(self._trees[path])
         return self._trees[path]
 
     def parse(self, text: str, label: str) -> Any:
