@@ -1,0 +1,203 @@
+"""Hosts that cannot be reached, modules with a bug, answers that mean harm: each is its own host's affair."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import UnknownHost, UsageError
+from orchestrator.playbook.events import Counts, Outcome
+from orchestrator.playbook.modules import Result
+from orchestrator.playbook.modules.debug import Debug
+from orchestrator.playbook.options import Options
+from tests.playbook.run.play import Stage
+from tests.sshd import free_port
+
+_WITH_ONE_DOWN = """
+all:
+  hosts:
+    one: {{number: 1, ansible_connection: local}}
+    down: {{number: 2, ansible_host: 127.0.0.1, ansible_port: {port}}}
+    three: {{number: 3, ansible_connection: local}}
+"""
+
+
+@pytest.fixture
+def one_down(stage: Stage) -> Stage:
+    stage.inventory = _WITH_ONE_DOWN.format(port=free_port("127.0.0.1"))
+    return stage
+
+
+async def test_an_unreachable_host_is_out_and_others_go_on(one_down: Stage) -> None:
+    ended = await one_down.play(
+        """
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - name: first
+              command: "true"
+            - name: second
+              debug: {msg: "{{ ansible_play_hosts }}"}
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - name: third
+              command: "true"
+        """
+    )
+    assert one_down.results("first")["down"].outcome is Outcome.UNREACHABLE
+    assert "connection refused" in one_down.results("first")["down"].message
+    assert not one_down.results("first")["down"].may_have_run
+    assert one_down.results("second")["one"].result["msg"] == ["one", "three"]
+    assert set(one_down.results("third")) == {"one", "three"}
+    assert ended.recap["down"] == Counts(unreachable=1)
+    assert ended.recap["one"] == Counts(ok=3, changed=2)
+
+
+async def test_unreachable_is_not_rescued_but_can_be_ignored(one_down: Stage) -> None:
+    ended = await one_down.play(
+        """
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - name: ignored
+              command: "true"
+              ignore_unreachable: true
+            - block:
+                - name: lost
+                  command: "true"
+              rescue:
+                - name: rescue
+                  debug: {msg: x}
+        """
+    )
+    assert one_down.results("ignored")["down"].ignored
+    assert one_down.results("rescue") == {}
+    assert ended.recap["down"] == Counts(ok=1, ignored=1, unreachable=1)
+
+
+async def test_delegating_to_an_unreachable_host_is_the_hosts_own_trouble(one_down: Stage) -> None:
+    ended = await one_down.play(
+        """
+        - hosts: one
+          gather_facts: false
+          tasks:
+            - name: there
+              command: "true"
+              delegate_to: down
+        """
+    )
+    assert one_down.results("there")["one"].delegated_to == "down"
+    assert ended.recap["one"] == Counts(unreachable=1)
+
+
+async def test_a_bug_of_a_module_is_one_hosts_failure(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    original = Debug.run
+
+    async def run(self: Debug, arguments: Any, target: Any) -> Result:
+        if target.host == "two":
+            raise ZeroDivisionError("secret inner workings")
+        return await original(self, arguments, target)
+
+    monkeypatch.setattr(Debug, "run", run)
+    with caplog.at_level(logging.ERROR):
+        ended = await stage.play("- {hosts: all, gather_facts: false, tasks: [{name: say, debug: {msg: x}}]}")
+    result = stage.results("say")["two"]
+    assert result.message == "internal error (ZeroDivisionError) in ansible.builtin.debug, see the log"
+    assert "secret inner workings" in caplog.text
+    assert ended.recap["two"].failed == 1
+    assert ended.recap["one"].ok == 1
+
+
+async def test_what_a_host_answers_is_never_a_template(stage: Stage) -> None:
+    await stage.play(
+        """
+        - hosts: one
+          gather_facts: false
+          tasks:
+            - name: answer
+              command: printf '%s' '{% raw %}{{ lookup("pipe", "id") }}{% endraw %}'
+              register: answer
+            - name: fact
+              set_fact: {kept: {deep: ["{{ answer.stdout }}"]}}
+            - name: used
+              debug: {msg: "{{ kept.deep[0] }} {{ hostvars.one.answer.stdout }} {{ kept }}"}
+            - name: looped
+              debug: {msg: "{{ item }}"}
+              loop: "{{ [answer.stdout] }}"
+            - name: as a condition
+              debug: {msg: x}
+              when: "{{ answer.stdout }}"
+              ignore_errors: true
+            - name: as an assertion
+              assert: {that: "{{ [answer.stdout] }}"}
+              ignore_errors: true
+            - name: as a variable
+              debug: {var: "{{ answer.stdout }}"}
+              ignore_errors: true
+        """
+    )
+    hostile = '{{ lookup("pipe", "id") }}'
+    assert stage.results("used")["one"].result["msg"].startswith(f"{hostile} {hostile}")
+    assert stage.results("looped")["one"].result["results"][0]["msg"] == hostile
+    for name in ("as a condition", "as an assertion", "as a variable"):
+        assert stage.results(name)["one"].outcome is Outcome.FAILED, name
+    assert "uid=" not in str(stage.events)
+
+
+async def test_secrets_are_masked_everywhere(stage: Stage) -> None:
+    stage.secrets.add("hunter2hunter2")
+    await stage.play(
+        """
+        - name: play of hunter2hunter2
+          hosts: one
+          gather_facts: false
+          tasks:
+            - name: say hunter2hunter2
+              debug: {msg: "it is {{ secret }}"}
+            - name: run
+              command: echo {{ secret }}
+            - name: loop
+              command: echo {{ item }}
+              loop: ["{{ secret }}"]
+            - name: fail
+              fail: {msg: "{{ secret }}"}
+        """,
+        options=Options(extra_vars={"secret": "hunter2hunter2"}),
+    )
+    assert "hunter2hunter2" not in str(stage.events)
+    assert "********" in str(stage.events)
+
+
+async def test_an_unknown_handler_is_a_failure(stage: Stage) -> None:
+    ended = await stage.play(
+        """
+        - hosts: one
+          gather_facts: false
+          vars: {name_of_it: nobody}
+          tasks:
+            - name: change
+              command: "true"
+              notify: "{{ name_of_it }}"
+        """
+    )
+    assert "there is no handler 'nobody'" in stage.results("change")["one"].message
+    assert ended.recap["one"] == Counts(failed=1)
+
+
+async def test_a_limit_that_means_nobody_is_refused(stage: Stage) -> None:
+    playbook = "- {hosts: all, gather_facts: false, tasks: [{debug: {msg: x}}]}"
+    with pytest.raises(UnknownHost):
+        await stage.play(playbook, options=Options(limit="nobody"))
+
+
+async def test_a_serial_that_is_no_number_is_refused(stage: Stage) -> None:
+    playbook = (
+        "- {hosts: all, gather_facts: false, serial: '{{ some }}', vars: {some: few}, tasks: [{debug: {msg: x}}]}"
+    )
+    with pytest.raises(UsageError, match="serial: 'few' is neither a number nor a percentage"):
+        await stage.play(playbook)
