@@ -56,6 +56,23 @@ KbdInteractiveAuthentication no
 LISTENER = "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port={port}, bind='127.0.0.1')"
 
 
+# Every host keeps its files in a folder of its own beside the playbooks.
+PLAYBOOK = """\
+- name: Hello
+  hosts: all
+  tasks:
+    - name: Say what you are
+      ansible.builtin.debug:
+        msg: "{{ ansible_distribution }} {{ ansible_distribution_version }}, {{ ansible_memtotal_mb }} MB of memory"
+
+    - name: Leave a note
+      ansible.builtin.copy:
+        content: "{{ inventory_hostname }} is looked after by See Servers Health Plus.\\n"
+        dest: "{{ playbook_dir }}/../hosts/{{ inventory_hostname }}/note.txt"
+        mode: "0644"
+"""
+
+
 class DemoError(OrchestratorError, RuntimeError):
     """The demo fleet cannot be started here."""
 
@@ -71,14 +88,14 @@ class DemoFleet:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """Three commands to try first."""
-        return "/agents", "/broadcast uname -sr", "/op_port web1"
+        """The commands to try first."""
+        return "/agents", "/broadcast uname -sr", "/op_port web1", "/play hello"
 
     @property
     def script(self) -> tuple[str | None, ...]:
-        """The same as lines of `Terminal.script`, with a yes to the question of the second."""
-        agents, broadcast, ports = self.commands
-        return agents, broadcast, None, ports
+        """The same as lines of `Terminal.script`, with a yes to each question."""
+        agents, broadcast, ports, play = self.commands
+        return agents, broadcast, None, ports, play, None
 
 
 @contextmanager
@@ -90,7 +107,7 @@ def demo_fleet() -> Iterator[DemoFleet]:
     sshd, keygen = _tool("sshd"), _tool("ssh-keygen")
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orchestrator-demo-")))
-        for part in ("inventory", "keys", "state", "hosts", "web"):
+        for part in ("inventory", "keys", "state", "hosts", "playbooks", "web"):
             (home / part).mkdir(mode=0o700)
         _make_key(keygen, home / "keys" / "id_ed25519", "demo")
         known_hosts, places = [], {}
@@ -105,6 +122,7 @@ def demo_fleet() -> Iterator[DemoFleet]:
         key = home / "keys" / "id_ed25519"
         text = INVENTORY.format(user=getpass.getuser(), key=key, **places)
         (home / "inventory" / "hosts.yml").write_text(text, encoding="utf-8")
+        (home / "playbooks" / "hello.yml").write_text(PLAYBOOK, encoding="utf-8")
         listening = _free_port("127.0.0.1")
         program = [sys.executable, "-c", LISTENER.format(port=listening)]
         _start(stack, program, home / "web", home / "web.log")

@@ -28,13 +28,14 @@ def test_without_a_terminal_it_runs_its_commands_itself(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     first, _, exchange = done.stdout.partition("\n\n")
-    for command in ("/agents", "/broadcast uname -sr", "/op_port web1"):
+    for command in ("/agents", "/broadcast uname -sr", "/op_port web1", "/play hello"):
         assert command in first
         assert f"› {command}" in exchange
     assert "4 hosts" in exchange
     assert "3 of 3 ok" in exchange
     assert "Linux" in exchange
     assert "listening" in exchange
+    assert "hello.yml · changed 3 hosts" in exchange
     assert done.stderr == ""
     assert not list(tmp_path.iterdir())
 
