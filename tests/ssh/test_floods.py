@@ -29,11 +29,11 @@ async def _flood(keys: Path, hosts: list[dict[str, object]], script: str) -> dic
         "statuses": [result.status for result in results],
         "sizes": [result.stdout_size for result in results],
         "kept": [len(result.stdout) for result in results],
-        "peak_mib": _peak_mib(),
+        "peak_mib": peak_mib(),
     }
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """The most memory this process ever had resident."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
