@@ -45,7 +45,8 @@ class PlaybookError(OrchestratorError, ValueError):
 
 
 class Unsupported(PlaybookError):
-    """Ansible may know this, we do not: an unknown module, keyword, filter. Told before anything runs."""
+    """Ansible may know this, or find out only when it comes to it: an unknown module, argument, filter. Told before
+    anything runs."""
 
 
 class UnknownHost(OrchestratorError, LookupError):

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestrator.errors import PlaybookError
+from orchestrator.errors import PlaybookError, Unsupported
 from orchestrator.playbook.load.values import holds_template, nearest, say
 from orchestrator.playbook.modules import Arguments, module
 from orchestrator.playbook.text import Position, Text
@@ -38,7 +38,10 @@ def validate(name: str, arguments: Mapping[str, Any], at: Position) -> Arguments
 
 
 def foresee(name: str, arguments: Mapping[str, Any], at: Position) -> None:
-    """Raise PlaybookError if `arguments` would be refused whatever their templates render to."""
+    """Raise Unsupported if `arguments` would be refused whatever their templates render to.
+
+    Ansible would find that only when it comes to the task.
+    """
     taken = _arguments(name)
     waiting = {key for key, value in arguments.items() if holds_template(value)}
     try:
@@ -47,7 +50,8 @@ def foresee(name: str, arguments: Mapping[str, Any], at: Position) -> None:
         for detail in error.errors():
             # A fault of the whole may come of a template that is not what it will be.
             if detail["type"] == "extra_forbidden" or not waiting.intersection(detail["loc"][:1] or waiting):
-                raise _fault(name, taken, arguments, detail, at) from None
+                fault = _fault(name, taken, arguments, detail, at)
+                raise Unsupported(fault.what, where=fault.where) from None
 
 
 def names(name: str) -> list[str]:

@@ -12,7 +12,7 @@ from orchestrator.playbook.text import Position
 
 @dataclass(frozen=True, slots=True)
 class ListedTask:
-    """One task: its name, that of its role before it, or its module; its tags, sorted."""
+    """One task: its name, that of its role before it, or if it has none its module; its tags, sorted."""
 
     name: str
     tags: tuple[str, ...]
@@ -59,5 +59,6 @@ def _tasks(steps: Iterable[Step]) -> Iterator[Task]:
 
 
 def _name(task: Task) -> str:
-    name = str(task.name) or task.module.removeprefix("ansible.builtin.")
-    return f"{task.role.name} : {name}" if task.role else name
+    if not task.name:
+        return task.module.removeprefix("ansible.builtin.")
+    return f"{task.role.name} : {task.name}" if task.role else str(task.name)
