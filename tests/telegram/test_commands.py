@@ -194,6 +194,63 @@ async def test_broadcast_asks_the_asker_once(tg: Telegram, user: User) -> None:
     assert in_language(done.text, user)
 
 
+PLAYBOOK = """\
+- name: Note
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: leave a note
+      ansible.builtin.copy:
+        content: "{{{{ inventory_hostname }}}}\\n"
+        dest: "{there}/{{{{ inventory_hostname }}}}.txt"
+"""
+
+
+@BOTH
+async def test_a_playbook_is_shown_run_by_its_asker_and_recapped(
+    tg: Telegram, program: Served, user: User, tmp_path: Path
+) -> None:
+    other = MEI if user is ANN else ANN
+    (program.home / "playbooks").mkdir()
+    (program.home / "playbooks" / "note.yml").write_text(PLAYBOOK.format(there=tmp_path))
+    await tg.say(user, "/play", chat=GROUP)
+    choice = await tg.expect(lambda item: item.labels == ["note"], within=20)
+    await tg.tap(choice, "note", user=user)
+    question = await tg.expect(lambda item: "leave a note" in item.text and len(item.labels) == 3, within=20)
+    assert "web[1-2] db1" in question.text
+    assert in_language(question.text, user)
+    assert await tg.answered(await tg.tap(question, question.labels[0], user=other)) != ""
+    assert not list(tmp_path.glob("*.txt"))
+    await tg.tap(question, question.labels[0], user=user)
+    done = await tg.expect(lambda item: "⛔ leave a note: db1" in item.text and finished(item), within=40)
+    assert in_language(done.text, user)
+    assert [(tmp_path / f"web{number}.txt").read_text() for number in (1, 2)] == ["web1\n", "web2\n"]
+
+
+async def test_an_edit_of_the_inventory_takes_effect_in_the_chat(tg: Telegram, program: Served) -> None:
+    file = program.home / "inventory" / "hosts.yml"
+    good = file.read_text()
+    file.write_text(good + "        db2: {address: 127.0.0.77, port: 9}\n")
+    await _until(tg, "/op_exec db2 true", "db2 · ")
+    file.write_text(good + "        db3: {port: wrong}\n")
+    await _until(tg, "/status", "hosts.yml:")
+    await _until(tg, "/op_exec db2 true", "db2 · ")
+    file.write_text(good)
+    await _until(tg, "/op_exec db2 true", "db2 is not in the inventory")
+
+
+async def _until(tg: Telegram, command: str, wanted: str, within: float = 20.0) -> None:
+    """Ask again and again until the answer is as wanted."""
+    async with asyncio.timeout(within):
+        while True:
+            last = max((item.message_id for item in tg.shown.values()), default=0)
+            await tg.say(ANN, command)
+            answer = await tg.expect(lambda item: not item.text.startswith("▶"), after=last, within=10)
+            if wanted in answer.text:
+                return
+            await asyncio.sleep(0.2)
+
+
 async def test_no_more_questions_for_ten_minutes(tg: Telegram, program: Served) -> None:
     await tg.say(ANN, "/op_exec web uptime")
     question = await tg.expect(lambda item: len(item.labels) == 3, within=20)
