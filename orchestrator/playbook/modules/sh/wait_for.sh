@@ -57,8 +57,8 @@ wait_port() {
 wait_connect() {
     limit=$connect_timeout
     [ "$limit" -le "$left" ] || limit=$left
+    # shellcheck disable=SC2016 # for the other shell
     case $means in
-    # shellcheck disable=SC2016
     bash) ${patience:+"$patience" "$limit"} bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$host" "$port" ;;
     nc) nc -z -w "$limit" "$host" "$port" ;;
     proc) wait_listens ;;
@@ -76,18 +76,15 @@ wait_listens() {
     return 1
 }
 
-# wait_hear SECONDS: what the other side of a connection says within that time.
+# wait_hear SECONDS PIECES: what the other side of a connection says within that time, or until it has said so many pieces.
 wait_hear() {
     wait_means || return
-    if [ "$means" = bash ]; then
-        # shellcheck disable=SC2016
-        timeout "$1" bash -c 'exec 3<>"/dev/tcp/$0/$1" || exit 9; head -c 65536 <&3' "$host" "$port" 2>/dev/null
-    elif command -v nc >/dev/null 2>&1; then
-        sleep "$1" | timeout "$1" nc "$host" "$port" 2>/dev/null
-    else
-        say failed "the host has neither bash nor netcat to listen to $host:$port"
-        return 1
-    fi
+    # shellcheck disable=SC2016 # for the other shell
+    case $means in
+    bash) timeout "$1" bash -c 'exec 3<>"/dev/tcp/$0/$1" && exec dd bs=65536 count="$2" <&3' "$host" "$port" "$2" ;;
+    nc) sleep "$1" | timeout "$1" nc "$host" "$port" | dd bs=65536 count="$2" ;;
+    *) say failed "the host has neither bash nor a netcat to listen to $host:$port" ;;
+    esac 2>/dev/null
     return 0
 }
 
