@@ -77,7 +77,7 @@ class Done:
         return TaskResult(
             host=host,
             outcome=self.outcome,
-            result=self._censored() if hidden else mask(self.result),
+            result=mask(self._censored() if hidden else self.result),
             message=(_CENSORED if self.outcome in (Outcome.FAILED, Outcome.UNREACHABLE) else "")
             if hidden
             else mask(self._message()),
