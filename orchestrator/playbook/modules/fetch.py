@@ -18,6 +18,7 @@ from orchestrator.playbook.modules.base import Answer, Arguments, Module, Result
 from orchestrator.playbook.modules.fields import Flag, Words
 from orchestrator.playbook.modules.library import checked
 from orchestrator.playbook.modules.stat import EXAMINE
+from orchestrator.playbook.text import Text
 
 _PIECE = 4 * 2**20
 """Bytes that come in one exchange."""
@@ -111,7 +112,7 @@ def _looked_at(answer: Answer) -> _There:
 def _dest(arguments: FetchArguments, src: str, target: Target) -> Path:
     """Where `src`, which the host may have made up, is kept: never outside of what the playbook says."""
     dest = os.path.expanduser(os.path.expandvars(arguments.dest))  # noqa: PTH111  also with a slash at the end
-    local = os.path.join(str(target.evaluate("playbook_dir")), dest)  # noqa: PTH118  keeps the slash, too
+    local = os.path.join(str(target.evaluate(Text("playbook_dir"))), dest)  # noqa: PTH118  keeps the slash, too
     inside = posixpath.normpath(f"/{src}").lstrip("/")
     if not arguments.flat:
         if target.host in ("", ".", "..") or "/" in target.host:

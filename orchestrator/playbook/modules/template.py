@@ -13,6 +13,7 @@ from pydantic import field_validator
 from orchestrator.playbook.modules.base import Module, Result, Target, TaskFailed
 from orchestrator.playbook.modules.delivery import Content, DeliveryArguments, deliver, kept_mode
 from orchestrator.playbook.modules.fields import Flag, Words
+from orchestrator.playbook.text import Text
 
 _NEWLINES = {"\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n"}
 
@@ -103,7 +104,7 @@ def _variables(path: Path, arguments: TemplateArguments, target: Target) -> dict
         "template_mtime": datetime.fromtimestamp(status.st_mtime),  # noqa: DTZ006  local and naive, as Ansible's is
         "template_run_date": datetime.now(),  # noqa: DTZ005
     }
-    if not target.evaluate("ansible_managed is defined"):
+    if not target.evaluate(Text("ansible_managed is defined")):
         variables["ansible_managed"] = "Ansible managed"
     return variables
 
