@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # Downloads on the host by its own curl or wget; needs files.sh. Variables: url, for_curl and for_wget (what each reads
 # as configuration: nothing that may be secret is on a command line, where all users see it), secret (there is
-# something that only such a configuration may tell), agent, timeout, certain (certificates are checked), proxied,
+# something that only such a configuration may tell), agent, patience (seconds), certain (certificates are checked), proxied,
 # netrc, decompress, tmp_dest.
 
 # fetch_begin: $scratch, a private folder that goes when the program ends.
@@ -61,41 +61,44 @@ fetch_unpack() {
 fetch_curl() {
     verb=$1 since=$2
     set -- --silent --show-error --location --max-redirs 10 --globoff --proto =http,https,ftp,file \
-        --proto-redir =http,https,ftp --connect-timeout "$timeout" --speed-limit 1 --speed-time "$timeout"
-    [ "$verb" = GET ] || set -- "$@" --head
+        --proto-redir =http,https,ftp --connect-timeout "$patience" --speed-limit 1 --speed-time "$patience"
+    # With --head, curl takes the headers for the content.
+    if [ "$verb" = GET ]; then set -- "$@" --output "$scratch/body"; else set -- "$@" --head --output /dev/null; fi
     [ -n "$certain" ] || set -- "$@" --insecure
     [ -n "$proxied" ] || set -- "$@" --noproxy '*'
     [ -z "$netrc" ] || set -- "$@" --netrc-optional
     [ -z "$since" ] || set -- "$@" --header "If-Modified-Since: $since"
-    curl --disable "$@" --config - --dump-header "$scratch/head" --output "$scratch/body" 2>"$scratch/said" <<END
+    curl --disable "$@" --config - --dump-header "$scratch/head" 2>"$scratch/said" <<END
 $for_curl
 END
 }
 
 fetch_wget() {
     verb=$1 since=$2
-    set -- --no-verbose --server-response --tries=1 --max-redirect=10 --timeout="$timeout"
+    set -- --no-verbose --server-response --tries=1 --max-redirect=10 --timeout="$patience"
     [ "$verb" = GET ] || set -- "$@" --method=HEAD
     [ -n "$certain" ] || set -- "$@" --no-check-certificate
     [ -n "$proxied" ] || set -- "$@" --no-proxy
     [ -n "$netrc" ] || set -- "$@" --no-netrc
     [ -z "$since" ] || set -- "$@" --header="If-Modified-Since: $since"
-    wget --config=/dev/fd/8 --input-file=/dev/fd/9 "$@" --output-document="$scratch/body" \
-        2>"$scratch/head" 8<<END 9<<URL
-$for_wget
-END
-$url
-URL
+    # It refuses to read its configuration from a pipe; the folder is for our eyes only.
+    printf '%s\n' "$for_wget" >"$scratch/wgetrc"
+    printf '%s\n' "$url" >"$scratch/url"
+    wget --config="$scratch/wgetrc" --input-file="$scratch/url" "$@" --output-document="$scratch/body" 2>"$scratch/head"
     set -- $?
     cp "$scratch/head" "$scratch/said"
     return "$1"
 }
 
 fetch_busybox() {
-    [ -z "$secret" ] || fail "the host's wget takes names, passwords and headers on its command line only, where all users see them: install curl"
-    case $certain:$url in 1:https:*) fail "the host's wget does not check certificates: install curl, or set validate_certs to false" ;; esac
+    [ -z "$secret" ] ||
+        fail "the host's wget takes passwords and headers on its command line only, where all users see them: install curl"
+    case $certain:$url in
+        1:https:*) fail "the host's wget does not check certificates: install curl, or set validate_certs to false" ;;
+    esac
     verb=$1 since=$2
-    set -- -q -S -T "$timeout" -U "$agent" -O "$scratch/body"
+    # No -T: the busybox of Debian 12 (1.35.0) crashes of it. Its own patience is 900 s.
+    set -- -q -S -U "$agent" -O "$scratch/body"
     [ "$verb" = GET ] || set -- "$@" --spider
     [ -n "$certain" ] || set -- "$@" --no-check-certificate
     [ -n "$proxied" ] || set -- "$@" -Y off

@@ -19,7 +19,8 @@ get_url() {
         fi
     fi
     fetch_begin
-    if [ -n "$check" ]; then fetch HEAD "$since"; else fetch GET "$since"; fi
+    # A file that is not there will be new whatever it holds; for all else only the content can tell.
+    if [ -n "$check" ] && [ ! -e "$dest" ]; then fetch HEAD; else fetch GET "$since"; fi
     if [ "$status" = 304 ]; then
         get_url_there modified
         return
@@ -59,6 +60,8 @@ get_url_place() {
     fi
     if [ -n "$check" ]; then
         [ "$new" = "$old" ] || altered=1
+        look "$dest" || is_line=
+        tell "$dest"
         say changed "$altered"
         return
     fi
