@@ -118,15 +118,7 @@ _TABLE = (
 )
 
 KEYWORDS: Mapping[str, Keyword] = {keyword.name: keyword for keyword in _TABLE}
-"""All keywords by name. Loops by ``with_NAME`` are apart: see `LOOKUPS`."""
-
-LOOKUPS = frozenset(
-    """
-    dict file fileglob first_found indexed_items items lines list nested random_choice sequence
-    subelements together
-    """.split()  # noqa: SIM905  a column of quoted words reads worse
-)
-"""The lookups that ``with_NAME`` loops over."""
+"""All keywords by name. Loops by ``with_NAME`` are apart: NAME is that of a lookup."""
 
 ON_INCLUDES = frozenset(
     """

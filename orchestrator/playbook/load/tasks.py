@@ -11,13 +11,14 @@ from orchestrator.playbook.load import keywords
 from orchestrator.playbook.load.action import Action, find
 from orchestrator.playbook.load.arguments import foresee
 from orchestrator.playbook.load.inherit import merge
-from orchestrator.playbook.load.keywords import LOOKUPS, ON_INCLUDES, Level
+from orchestrator.playbook.load.keywords import ON_INCLUDES, Level
 from orchestrator.playbook.load.scope import Scope
 from orchestrator.playbook.load.source import line_of
 from orchestrator.playbook.load.syntax import check, check_arguments, check_keywords
 from orchestrator.playbook.load.values import flag, holds_template, is_template, nearest, say, static_text, text
 from orchestrator.playbook.model import Loop, Task
 from orchestrator.playbook.modules import MODULES, module
+from orchestrator.playbook.templating.lookups import LOOKUPS
 from orchestrator.playbook.text import Position, Text
 
 BUILTIN = "ansible.builtin."
