@@ -92,6 +92,7 @@ class PlayTarget(Target):
             timeout=self.timeout if timeout is None else timeout,
             limit=limit,
             on_progress=Sending(stdin, self.on_progress).sent if isinstance(stdin, Path) else None,
+            tidy=program.tidy,
         )
         async with self.services.shells.lend(self.place, self.become) as shell:
             self.calls += 1

@@ -16,7 +16,7 @@ from orchestrator.playbook.modules.library import library
 
 _LIMIT = 8 << 20
 
-PROGRAM = library("facts", EXPAND)
+PROGRAM = library("facts", EXPAND, tidy=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,16 @@ Parameter = str | bytes | int | bool | Sequence[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """POSIX sh functions, loaded once into each prepared shell: `text` after that of everything it `needs`."""
+    """POSIX sh functions, loaded once into each prepared shell: `text` after that of everything it `needs`.
+
+    `tidy` promises that it leaves no process behind which could still write to its outputs: no command of the
+    operator's, no init script, nothing of a package. A call of it is then a few milliseconds cheaper for the host.
+    """
 
     name: str
     text: str
     needs: tuple[Program, ...] = ()
+    tidy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from orchestrator.playbook.modules.ownership import (
     written,
 )
 
-COPY = Program("copy", library("copy").text, (FILES,))
+COPY = Program("copy", library("copy").text, (FILES,), tidy=True)
 _VAULT = b"$ANSIBLE_VAULT;"
 AT_ONCE = 256 * 1024
 """Bytes of content that travel along with the question whether they are needed; more follow only when they are."""

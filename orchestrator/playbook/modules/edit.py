@@ -17,7 +17,7 @@ from orchestrator.playbook.modules.library import checked, library
 from orchestrator.playbook.modules.ownership import FILES, FileArguments, attribute_diff, common, validation, written
 from orchestrator.playbook.templating.bounds import Exhausted, processor_time
 
-_EDIT = Program("edit", library("edit").text, (FILES,))
+_EDIT = Program("edit", library("edit").text, (FILES,), tidy=True)
 _AT_MOST = 16 * 2**20
 _TRIES = 3
 """A file that somebody else changes between reading and writing is read again, so often."""

@@ -13,7 +13,7 @@ from orchestrator.playbook.modules.fields import Flag, Words, also
 from orchestrator.playbook.modules.library import checked, library
 from orchestrator.playbook.modules.ownership import FILES, FileArguments, attribute_diff, common, described
 
-FILE = Program("file", library("file").text, (FILES,))
+FILE = Program("file", library("file").text, (FILES,), tidy=True)
 _FORMAT = "%Y%m%d%H%M.%S"
 
 

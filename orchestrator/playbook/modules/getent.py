@@ -9,7 +9,7 @@ from orchestrator.playbook.modules.base import Arguments, Module, Result, Target
 from orchestrator.playbook.modules.fields import Flag, Words
 from orchestrator.playbook.modules.library import library
 
-_PROGRAM = library("getent", ACCOUNTS)
+_PROGRAM = library("getent", ACCOUNTS, tidy=True)
 _COLONS = ("passwd", "shadow", "group", "gshadow")
 _PROBLEMS = {1: "Missing arguments, or database unknown.", 3: "Enumeration not supported on this database."}
 _LIMIT = 16 << 20

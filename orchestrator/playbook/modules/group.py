@@ -11,7 +11,7 @@ from orchestrator.playbook.modules.base import Arguments, Module, Result, Target
 from orchestrator.playbook.modules.fields import Flag, Whole, Words
 from orchestrator.playbook.modules.library import library
 
-_PROGRAM = library("group", ACCOUNTS)
+_PROGRAM = library("group", ACCOUNTS, tidy=True)
 
 
 class GroupArguments(Arguments):

@@ -10,11 +10,11 @@ from orchestrator.playbook.modules.base import Answer, Program, TaskFailed
 
 
 @cache
-def library(name: str, *needs: Program) -> Program:
+def library(name: str, *needs: Program, tidy: bool = False) -> Program:
     """The functions of ``sh/NAME.sh``, which may call those of `needs`; no comments: every byte goes to every host."""
     text = files(__package__).joinpath("sh", f"{name}.sh").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    return Program(name, "\n".join(line for line in lines if line) + "\n", needs)
+    return Program(name, "\n".join(line for line in lines if line) + "\n", needs, tidy)
 
 
 def checked(answer: Answer, **keys: Any) -> Answer:

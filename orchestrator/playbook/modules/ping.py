@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.playbook.modules.base import Arguments, Module, Program, Result, Target, TaskFailed
 from orchestrator.playbook.modules.fields import Words
 
-_PROGRAM = Program("ping", "ping_answer() { say ping pong; }")
+_PROGRAM = Program("ping", "ping_answer() { say ping pong; }", tidy=True)
 
 
 class PingArguments(Arguments):

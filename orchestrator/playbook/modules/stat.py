@@ -11,7 +11,7 @@ from orchestrator.playbook.modules.fields import Flag, Words, also
 from orchestrator.playbook.modules.library import checked, library
 from orchestrator.playbook.modules.ownership import FILES
 
-EXAMINE = Program("examine", library("examine").text, (FILES,))
+EXAMINE = Program("examine", library("examine").text, (FILES,), tidy=True)
 
 # chattr(1), in Ansible's words.
 _ATTRIBUTES = {

@@ -40,7 +40,7 @@ class SystemdArguments(Arguments):
         return self
 
 
-SYSTEMD = library("systemd")
+SYSTEMD = library("systemd", tidy=True)
 
 
 class Systemd(Module[SystemdArguments]):

@@ -16,7 +16,7 @@ from orchestrator.playbook.modules.file import FILE
 from orchestrator.playbook.modules.library import checked, library
 from orchestrator.playbook.modules.ownership import common, validation, written
 
-TREE = Program("tree", library("tree").text, (COPY, FILE))
+TREE = Program("tree", library("tree").text, (COPY, FILE), tidy=True)
 _BATCH = 4 * 2**20
 """Bytes of content that go to a host in one exchange."""
 

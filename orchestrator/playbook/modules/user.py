@@ -21,7 +21,7 @@ from orchestrator.playbook.modules.accounts import ACCOUNTS
 from orchestrator.playbook.modules.base import Answer, Module, Result, Target, TaskFailed
 from orchestrator.playbook.modules.library import library
 
-_PROGRAM = library("user", ACCOUNTS)
+_PROGRAM = library("user", ACCOUNTS, tidy=True)
 _LIMIT = 8 << 20
 _NO_HASH = (
     "The input password appears not to have been hashed. "

@@ -15,7 +15,7 @@ from orchestrator.playbook.modules.base import Answer, Arguments, Module, Result
 from orchestrator.playbook.modules.fields import TextList, Whole, Words
 from orchestrator.playbook.modules.library import library
 
-_PROGRAM = library("wait_for", EXPAND)
+_PROGRAM = library("wait_for", EXPAND, tidy=True)
 _STATES = {
     "ESTABLISHED": "01",
     "SYN_SENT": "02",
