@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-STEPS = 5_000_000
+STEPS = 2_000_000
 SECONDS = 5.0
 SIZE = 16 << 20
-"""Characters of a text, or elements of a list."""
+"""Characters of a text; an element of a list counts as eight."""
 BITS = 1 << 16
 """Of a whole number: Python needs minutes to spell larger ones."""
 
@@ -35,8 +35,8 @@ class Budget:
 
     __slots__ = ("_left",)
 
-    def __init__(self, steps: int = STEPS) -> None:
-        self._left = steps
+    def __init__(self) -> None:
+        self._left = STEPS
 
     def step(self, count: int = 1) -> None:
         """Use up `count` steps. Raises Exhausted."""
@@ -45,26 +45,26 @@ class Budget:
             raise Exhausted(f"it takes more than {STEPS} steps; is there a loop without end?")
 
     def counted(self, items: Iterable[T]) -> Iterator[T]:
-        """`items`, each of which costs a step."""
+        """`items`, each of which costs a step, and one more for each part of a pair or a longer group."""
         for item in items:
-            self.step()
+            self.step(1 + len(item) if isinstance(item, tuple | list) else 1)
             yield item
 
 
 @contextmanager
-def processor_time(seconds: float = SECONDS) -> Iterator[None]:
-    """Raise Exhausted when the body takes more than `seconds` of processor time."""
+def processor_time() -> Iterator[None]:
+    """Raise Exhausted when the body takes more than `SECONDS` of processor time."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def late(*_: object) -> None:
         raise Exhausted(
-            f"it takes more than {seconds:g} s; is there a loop without end or a regular expression to blame?"
+            f"it takes more than {SECONDS:g} s; is there a loop without end or a regular expression to blame?"
         )
 
     before = signal.signal(signal.SIGVTALRM, late)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:
         yield
     finally:
@@ -88,16 +88,20 @@ def check_operator(operator: str, left: Any, right: Any) -> None:
         if bits > BITS:
             raise Exhausted("it makes a number of thousands of digits")
     elif operator == "+" and isinstance(left, _SIZED) and isinstance(right, _SIZED):
-        fits(len(left) + len(right))
+        fits(_weight(left) + _weight(right))
     elif operator == "*":
         for sized, times in ((left, right), (right, left)):
             if isinstance(sized, _SIZED) and isinstance(times, int):
-                fits(len(sized) * times)
+                fits(_weight(sized) * times)
     elif operator == "%" and isinstance(left, str):
         check_format(left)
 
 
 _SIZED = (str, bytes, list, tuple)
+
+
+def _weight(sized: str | bytes | list[Any] | tuple[Any, ...]) -> int:
+    return len(sized) * (8 if isinstance(sized, list | tuple) else 1)
 
 
 def check_format(text: str) -> None:
@@ -108,7 +112,9 @@ def check_format(text: str) -> None:
 
 def check_joined(separator: str, pieces: Any) -> None:
     """Refuse joining `pieces` if the text would be huge. Raises Exhausted."""
-    if isinstance(pieces, list | tuple):
+    if isinstance(pieces, str):
+        fits(len(pieces) * (1 + len(separator)))
+    elif isinstance(pieces, list | tuple):
         fits(sum(len(piece) if isinstance(piece, str) else 1 for piece in pieces) + len(separator) * len(pieces))
 
 
@@ -131,7 +137,7 @@ def check_method(method: Any, arguments: Sequence[Any]) -> None:
         elif name == "join" and arguments and isinstance(owner, str):
             check_joined(owner, arguments[0])
     elif isinstance(owner, list) and name == "extend" and arguments and isinstance(arguments[0], list):
-        fits(len(owner) + len(arguments[0]))
+        fits(_weight(owner) + _weight(arguments[0]))
     elif isinstance(owner, int) and name in {"__lshift__", "to_bytes"}:
         places = next(iter(arguments), 0)
         if isinstance(places, int) and owner.bit_length() + places > BITS:

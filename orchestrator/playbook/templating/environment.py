@@ -252,10 +252,12 @@ class Environment(SandboxedEnvironment):
             kept.append(part)
         if len(kept) < 2:
             return kept[0] if kept else None
-        if (lacking := first_undefined(*kept)) is not None:
-            return lacking
-        texts = (text_of(plain(part) if isinstance(part, _CONTAINERS) else part) for part in kept if part is not OMIT)
-        text = "".join(texts)
+        for place, part in enumerate(kept):
+            if type(part) is not str:
+                if (lacking := first_undefined(part)) is not None:
+                    return lacking
+                kept[place] = "" if part is OMIT else text_of(plain(part) if isinstance(part, _CONTAINERS) else part)
+        text = "".join(kept)
         fits(len(text))
         return text
 
@@ -310,9 +312,10 @@ class Environment(SandboxedEnvironment):
             if lacking is not None:
                 return lacking
         check_method(__obj, args)
-        owner = getattr(__obj, "__self__", None)
-        if getattr(__obj, "__name__", "") in {"format", "format_map"} and isinstance(owner, str):
-            check_format(owner)
+        # The sandbox puts a function of its own around these two.
+        formats = getattr(getattr(__obj, "__wrapped__", None), "__self__", None)
+        if isinstance(formats, str):
+            check_format(formats)
         result = super().call(__context, __obj, *args, **kwargs)
         if isinstance(result, VIEWS) and not isinstance(result, range):
             return result if getattr(__obj, "keeps_views", False) else list(rendering.budget.counted(result))
@@ -386,6 +389,8 @@ _WRONG = (
 def _words(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "it takes too much memory"
     text = " ".join(str(error).split())
     return text or type(error).__name__
 

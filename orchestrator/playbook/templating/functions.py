@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.playbook.programs import ProgramFailed
 from orchestrator.playbook.templating.bounds import Span
 from orchestrator.playbook.templating.fault import TemplateFault
 from orchestrator.playbook.templating.kinds import OMIT
@@ -66,7 +67,7 @@ def invoke(rendering: Rendering, name: str, terms: list[Any], options: dict[str,
             return lacking
     try:
         found = list(rendering.budget.counted(lookup(Call(rendering, terms, options, loop=loop))))
-    except (OrchestratorError, TypeError, ValueError, LookupError, AttributeError, OSError) as error:
+    except (OrchestratorError, ProgramFailed, TypeError, ValueError, LookupError, AttributeError, OSError) as error:
         if (lacking := first_undefined(*terms)) is not None:
             return lacking
         if errors in {"ignore", "warn"}:

@@ -340,7 +340,9 @@ def _explained(work: Callable[[], T], at: Position) -> T:
         raise TemplateFault(f"there is no template {error.name!r}", at) from error
     except jinja2.TemplateError as error:
         raise TemplateFault(_line(error), _line_of(error, at)) from error
-    except (RecursionError, MemoryError, SyntaxError) as error:
+    except MemoryError as error:
+        raise TemplateFault("it takes too much memory", at) from error
+    except (RecursionError, SyntaxError) as error:
         raise TemplateFault("the template is nested too deeply or calls itself without end", at) from error
     except OrchestratorError as error:
         raise TemplateFault(_line(error), at) from error

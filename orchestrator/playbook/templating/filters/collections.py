@@ -220,8 +220,7 @@ def groupby(*args: Any, **kwargs: Any) -> list[Group]:
 @pass_environment
 def join(environment: Environment, value: Any, d: str = "", attribute: Any = None) -> Any:
     """As Jinja2's, measured."""
-    if isinstance(value, list | tuple):
-        check_joined(str(d), value)
+    check_joined(str(d), value)
     return sync_do_join(EvalContext(environment), value, d, attribute)
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
 
 from orchestrator.playbook.templating.kinds import plain
 
@@ -30,16 +31,24 @@ def to_nice_yaml(value: Any, indent: int = 4, *_: Any, default_flow_style: bool 
     return to_yaml(value, indent=indent, default_flow_style=default_flow_style, **options)
 
 
+class _Loader(Composer, yaml.CSafeLoader):
+    """Safe YAML. libyaml's own composer, which this replaces, overflows the C stack when text is nested deeply."""
+
+    def __init__(self, text: str) -> None:
+        yaml.CSafeLoader.__init__(self, text)
+        Composer.__init__(self)
+
+
 def from_yaml(value: Any) -> Any:
     """The value that YAML spells."""
-    return yaml.load(str(value), Loader=yaml.CSafeLoader) if isinstance(value, str) else value
+    return yaml.load(str(value), Loader=_Loader) if isinstance(value, str) else value  # noqa: S506  a safe loader
 
 
 def from_yaml_all(value: Any) -> Any:
     """The values of all YAML documents in a text."""
     if value is None:
         return []
-    return list(yaml.load_all(str(value), Loader=yaml.CSafeLoader)) if isinstance(value, str) else value
+    return list(yaml.load_all(str(value), Loader=_Loader)) if isinstance(value, str) else value
 
 
 def to_json(value: Any, **options: Any) -> str:

@@ -14,7 +14,7 @@ from jinja2.filters import do_center, do_format, do_indent, do_replace
 from jinja2.nodes import EvalContext
 from jinja2.utils import pass_environment
 
-from orchestrator.playbook.templating.bounds import check_format, check_replaced, fits
+from orchestrator.playbook.templating.bounds import SIZE, check_format, check_replaced, fits
 
 _COMMENTS: dict[str, dict[str, str]] = {
     "plain": {"decoration": "# "},
@@ -40,7 +40,10 @@ def regex_replace(  # noqa: PLR0917  Ansible's, and all can be given by position
     mandatory_count: int = 0,
 ) -> str:
     """Every match of a Python regular expression replaced."""
-    text, found = re.compile(pattern, _flags(ignorecase, multiline)).subn(replacement, str(value), count=count)
+    expression, text = re.compile(pattern, _flags(ignorecase, multiline)), str(value)
+    if len(replacement) * (len(text) + 1) > SIZE:
+        fits(len(text) + len(replacement) * sum(1 for _ in expression.finditer(text)))
+    text, found = expression.subn(replacement, text, count=count)
     if mandatory_count and mandatory_count != found:
         raise ValueError(f"{pattern!r} should match {mandatory_count} times, but matches {found} times")
     return text

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
+from orchestrator.playbook.programs import output_of
 from orchestrator.playbook.templating.lookups.call import Call, Lookup
 
 _SECONDS = 60.0
@@ -27,23 +27,7 @@ def lines(call: Call) -> Iterator[str]:
 
 
 def _output(call: Call, command: str) -> bytes:
-    try:
-        done = subprocess.run(  # noqa: S602  the operator's own shell command is what this lookup is
-            command,
-            shell=True,
-            cwd=call.files.base,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ValueError(f"the command takes more than {_SECONDS:g} s") from None
-    if done.returncode:
-        raise ValueError(f"the command ended with {done.returncode}")
-    if len(done.stdout) > _LARGEST:
-        raise ValueError(f"the command prints more than {_LARGEST >> 20} MiB")
-    return done.stdout
+    return output_of(command, folder=call.files.base, seconds=_SECONDS, at_most=_LARGEST)
 
 
 LOOKUPS: dict[str, Lookup] = {"lines": lines, "pipe": pipe}
