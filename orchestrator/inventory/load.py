@@ -22,7 +22,7 @@ from orchestrator.inventory.iniinventory import read_ini
 from orchestrator.inventory.inventory import SERVER, Group, Inventory
 from orchestrator.inventory.jumps import resolve_jumps
 from orchestrator.inventory.model import Host
-from orchestrator.inventory.precedence import Precedence, VarsFolder
+from orchestrator.inventory.precedence import Decrypt, Precedence, VarsFolder
 from orchestrator.inventory.variables import plain
 from orchestrator.inventory.yamlfile import YamlFile
 from orchestrator.inventory.yamlinventory import read_yaml
@@ -34,18 +34,25 @@ _NOT_INVENTORIES = ("host_vars", "group_vars", "vars_plugins")
 NO_EDITS: Mapping[Path, str] = MappingProxyType({})
 
 
-def load(folder: Path, *, edited: Mapping[Path, str] = NO_EDITS) -> Inventory:
+def load(
+    folder: Path,
+    *,
+    edited: Mapping[Path, str] = NO_EDITS,
+    beside: Path | None = None,
+    decrypt: Decrypt | None = None,
+) -> Inventory:
     """The inventory of a folder: its files in the order of their names, with ``group_vars/`` and ``host_vars/``.
 
     ``.yml``, ``.yaml`` and ``.json`` files are YAML inventories; ``agent_name_ip.txt`` and ``ssh_config`` are what
     they are called; a file without an extension is YAML if it reads as a mapping; all others are INI. Files that
     Ansible skips (``.md``, ``.bak``, hidden ones ...) are skipped, folders are read in turn. An empty folder is an
-    empty inventory with a warning. `edited` are texts to read in place of what files hold. Raises InventoryError with
-    ``file:line``.
+    empty inventory with a warning. `edited` are texts to read in place of what files hold. `beside` is the folder of
+    a playbook, whose ``group_vars/`` and ``host_vars/`` count, too; `decrypt` opens files of variables that are
+    encrypted as a whole. Raises InventoryError with ``file:line``.
     """
     sources = list(_files(folder, str(folder), ""))
     sources += [(path, path.name) for path in edited if path not in {known for known, _ in sources}]
-    inventory = _build(folder, sources, edited)
+    inventory = _build(folder, sources, edited, beside, decrypt)
     if sources:
         return inventory
     return replace(inventory, warnings=(f"{folder}: there is no inventory file in it yet", *inventory.warnings))
@@ -95,12 +102,20 @@ def _as_yaml(text: str, label: str) -> YamlFile | None:
     return file if isinstance(file.root, MappingNode) else None
 
 
-def _build(folder: Path, sources: list[tuple[Path, str]], edited: Mapping[Path, str] = NO_EDITS) -> Inventory:
+def _build(
+    folder: Path,
+    sources: list[tuple[Path, str]],
+    edited: Mapping[Path, str] = NO_EDITS,
+    beside: Path | None = None,
+    decrypt: Decrypt | None = None,
+) -> Inventory:
     graph = Graph()
     for path, label in sources:
         _read(path, label, edited[path] if path in edited else read_text(path, label), graph)
     graph.reconcile()
-    group_files, host_files = VarsFolder(folder / "group_vars"), VarsFolder(folder / "host_vars")
+    places = [folder] if beside is None or beside.resolve() == folder.resolve() else [folder, beside]
+    group_files = [VarsFolder(place / "group_vars", decrypt) for place in places]
+    host_files = [VarsFolder(place / "host_vars", decrypt) for place in places]
     precedence = Precedence(graph, group_files, host_files)
     doubts = Doubts(VARIABLES)
     for group in graph.groups.values():
@@ -116,13 +131,14 @@ def _build(folder: Path, sources: list[tuple[Path, str]], edited: Mapping[Path, 
         for name, group in graph.groups.items()
     }
     warnings += doubts.warnings()
-    warnings += [*group_files.warnings, *host_files.warnings]
-    warnings += [*group_files.leftovers("group"), *host_files.leftovers("host")]
+    warnings += [warning for files in (*group_files, *host_files) for warning in files.warnings]
+    # A playbook's folders may serve more than one inventory: what is not of this one is no mistake there.
+    warnings += [*group_files[0].leftovers("group"), *host_files[0].leftovers("host")]
     return Inventory(
         hosts=HostSet(hosts.values()),
         groups=MappingProxyType(groups),
         warnings=(*graph.warnings, *warnings),
-        sources=(*(path for path, _ in sources), *group_files.sources, *host_files.sources),
+        sources=(*(path for path, _ in sources), *(path for f in (*group_files, *host_files) for path in f.sources)),
         server=hosts.get(SERVER, Inventory().server),
     )
 

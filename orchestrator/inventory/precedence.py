@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from yaml.nodes import MappingNode, ScalarNode
@@ -16,6 +17,9 @@ from orchestrator.inventory.yamlfile import YamlFile
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
 _VAULT_HEADER = "$ANSIBLE_VAULT;"
 
+Decrypt = Callable[[bytes, str], bytes]
+"""The plain content of an encrypted file, called by its name in errors."""
+
 
 class VarsFolder:
     """``group_vars/`` or ``host_vars/``: variables by the name of a group or host.
@@ -23,8 +27,9 @@ class VarsFolder:
     `sources` are the files read so far, `warnings` what a person should know of them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, decrypt: Decrypt | None = None) -> None:
         self._folder = folder
+        self._decrypt = decrypt
         self._present = set(list_folder(folder, folder.name, required=False))
         self._used: dict[str, str] = {}
         self.sources: list[Path] = []
@@ -66,8 +71,10 @@ class VarsFolder:
         text = read_text(path, label)
         self.sources.append(path)
         if text.startswith(_VAULT_HEADER):
-            self.warnings.append(f"{label}:1: is encrypted with ansible-vault; its variables are not known here")
-            return {}
+            if self._decrypt is None:
+                self.warnings.append(f"{label}:1: is encrypted with ansible-vault; its variables are not known here")
+                return {}
+            text = self._decrypt(text.encode(), label).decode()
         file = YamlFile(text, label)
         root = file.root
         if root is None or (isinstance(root, ScalarNode) and not file.value(root)):
@@ -84,18 +91,22 @@ class Precedence:
     From weakest to strongest (Ansible's guide, "Understanding variable precedence"): ``all`` in the inventory; other
     groups in the inventory; ``group_vars/all``; ``group_vars/`` of other groups; the host in the inventory;
     ``host_vars/``. Groups go by depth, then ``ansible_group_priority``, then name. A value replaces a weaker one whole.
+    Each kind of folder may be there twice: beside the inventory and, stronger, beside a playbook.
     """
 
-    def __init__(self, graph: Graph, group_files: VarsFolder, host_files: VarsFolder) -> None:
+    def __init__(self, graph: Graph, group_files: Sequence[VarsFolder], host_files: Sequence[VarsFolder]) -> None:
         self._graph = graph
         self._host_files = host_files
-        self._from_files = {name: group_files.vars(name) for name in graph.groups}
+        self._from_files = [{name: files.vars(name) for name in graph.groups} for files in group_files]
         # Hosts of the same groups share one merge: fleets have far fewer combinations than hosts.
         self._merged: dict[tuple[str, ...], tuple[tuple[str, ...], Vars]] = {}
 
     def group_vars(self, group: GroupNode) -> Vars:
         """What a group itself says, its files over its inventory lines."""
-        return group.vars | self._from_files[group.name]
+        found = dict(group.vars)
+        for files in self._from_files:
+            found |= files[group.name]
+        return found
 
     def host_vars(self, host: HostNode) -> tuple[tuple[str, ...], Vars]:
         """Names of the host's groups (without ``all``, sorted) and its variables."""
@@ -103,7 +114,10 @@ class Precedence:
         if direct not in self._merged:
             self._merged[direct] = self._merge_groups(host)
         names, merged = self._merged[direct]
-        return names, merged | host.vars | self._host_files.vars(host.name)
+        found = merged | host.vars
+        for files in self._host_files:
+            found |= files.vars(host.name)
+        return names, found
 
     def _merge_groups(self, host: HostNode) -> tuple[tuple[str, ...], Vars]:
         above = dict(host.groups)
@@ -114,9 +128,11 @@ class Precedence:
         merged = dict(self._graph.groups["all"].vars)
         for group in ordered:
             merged |= group.vars
-        merged |= self._from_files["all"]
-        for group in ordered:
-            merged |= self._from_files[group.name]
+        for files in self._from_files:
+            merged |= files["all"]
+        for files in self._from_files:
+            for group in ordered:
+                merged |= files[group.name]
         return tuple(sorted(above)), merged
 
 
