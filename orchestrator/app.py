@@ -76,7 +76,7 @@ class App:
         """The playbooks of the home, for the inventory in force."""
         from orchestrator.playbook.playbooks import Playbooks  # the engine takes 0.2 s to import
 
-        return Playbooks(self.home.playbooks, self.pool.shell, lambda: self.inventory)
+        return Playbooks(self.home.playbooks, self.pool.shell, lambda: self.inventory, self.home.inventory)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from orchestrator.errors import UsageError
 from orchestrator.inventory.hostset import HostSet
 from orchestrator.inventory.inventory import Inventory
+from orchestrator.inventory.load import load
+from orchestrator.inventory.yamlfile import YamlFile
 from orchestrator.playbook.engine.batches import select
 from orchestrator.playbook.engine.identity import AskPassword
 from orchestrator.playbook.engine.shells import Opener
@@ -54,10 +56,14 @@ class Plan:
 
 
 class Playbooks:
-    """The playbooks in `folder`, with roles in ``roles/`` there. `shells` is `Pool.shell`."""
+    """The playbooks in `folder`, with roles in ``roles/`` there. `shells` is `Pool.shell`, `inventory` gives the one in
+    force, which was read from `inventory_folder`."""
 
-    def __init__(self, folder: Path, shells: Opener, inventory: Callable[[], Inventory]) -> None:
+    def __init__(
+        self, folder: Path, shells: Opener, inventory: Callable[[], Inventory], inventory_folder: Path
+    ) -> None:
         self._folder = folder
+        self._inventory_folder = inventory_folder
         self._shells = shells
         self._inventory = inventory
 
@@ -105,7 +111,7 @@ class Playbooks:
         playbook = loader.playbook(path.absolute())
         extra = _extra_vars(loader, extra_vars)
         options = Options(limit, check, diff, tuple(tags), tuple(skip_tags), extra)
-        inventory = self._inventory()
+        inventory = self._inventory_for(path.absolute().parent, vault if passwords else None, secrets)
         for host in inventory.hosts:
             if host.become is not None and host.become.password is not None:
                 secrets.add(host.become.password)
@@ -132,6 +138,21 @@ class Playbooks:
             hosts.append(select(inventory, known.render(play.hosts, play.at), limit))
         listed = listing(playbook, tags, skip_tags)
         return Plan(path.name, playbook, tuple(zip(listed, hosts, strict=True)), player)
+
+    def _inventory_for(self, folder: Path, vault: Vault | None, secrets: Secrets) -> Inventory:
+        """The inventory in force, or one with what is known only to a playbook in `folder` and with `vault`."""
+        if vault is None and not any((folder / name).is_dir() for name in ("group_vars", "host_vars")):
+            return self._inventory()
+
+        def decrypt(data: bytes, where: str) -> bytes:
+            assert vault is not None
+            plain = vault.decrypt(data, where)
+            file = YamlFile(plain.decode(), where)
+            if file.root is not None:
+                secrets.add_all(file.value(file.root))
+            return plain
+
+        return load(self._inventory_folder, beside=folder, decrypt=None if vault is None else decrypt)
 
 
 def _extra_vars(loader: Loader, texts: Sequence[str]) -> Mapping[str, object]:

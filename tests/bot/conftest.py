@@ -92,7 +92,9 @@ class Node:
                 state=self.pool.state,
                 retry=self.pool.retry,
                 fleet=self.fleet,
-                playbooks=lambda: Playbooks(self.playbooks, self.pool.shell, lambda: self.inventory),
+                playbooks=lambda: Playbooks(
+                    self.playbooks, self.pool.shell, lambda: self.inventory, self.playbooks.parent / "inventory"
+                ),
                 door=self.door,
                 buttons=self.buttons,
                 preferences=self.preferences,
