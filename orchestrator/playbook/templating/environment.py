@@ -163,15 +163,12 @@ class Environment(SandboxedEnvironment):
         self.file = lru_cache(_COMPILED)(self._file)
 
     def variant(self, settings: Mapping[str, Any]) -> Environment:
-        """This environment with other `settings` of Jinja2 (delimiters, trimming). Raises ValueError for wrong ones."""
+        """This environment with other `settings` of Jinja2 (delimiters, trimming)."""
         key = tuple(sorted(settings.items()))
         if not key:
             return self
         if key not in self._variants:
             other = self.overlay(**settings)
-            starts = {other.block_start_string, other.variable_start_string, other.comment_start_string}
-            if len(starts) != 3:
-                raise ValueError("block, variable and comment must start differently")
             other._keep()  # noqa: SLF001  own class
             self._variants[key] = other
         return self._variants[key]

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import ast
-import traceback
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jinja2
-
-from orchestrator.errors import OrchestratorError
 from orchestrator.inventory.variables import Vaulted, Verbatim
 from orchestrator.playbook.secrets import Secrets
 from orchestrator.playbook.templating.bounds import Exhausted, fits, processor_time
 from orchestrator.playbook.templating.environment import Environment
+from orchestrator.playbook.templating.explain import explained
 from orchestrator.playbook.templating.fault import TemplateFault
 from orchestrator.playbook.templating.filters import FILTERS
 from orchestrator.playbook.templating.functions import FUNCTIONS, invoke
 from orchestrator.playbook.templating.kinds import OMIT, Decrypted, final, kind
 from orchestrator.playbook.templating.search import LookupContext
+from orchestrator.playbook.templating.settings import checked, first_line
 from orchestrator.playbook.templating.state import LazyDict, Rendering, current, is_template
 from orchestrator.playbook.templating.tests import TESTS
-from orchestrator.playbook.templating.undefined import Used
 from orchestrator.playbook.text import NOWHERE, Position, Text
 from orchestrator.playbook.vault import Vault
 
 T = TypeVar("T")
-_HEADER = "#jinja2:"
-_SETTINGS = frozenset(
-    (
-        "block_start_string", "block_end_string", "variable_start_string", "variable_end_string",
-        "comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix",
-        "trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline",
-    )
-)  # fmt: skip
 
 
 def new_environment() -> Environment:
@@ -156,18 +144,18 @@ class Templar:
         """What one template renders to, undefined values included."""
 
         def value() -> Any:
-            source, environment = self._split(text, self._environment, {})
+            source, environment = self._split(text, {})
             result = environment.run(environment.text(source), environment.scope())
             return _with_newlines(source, result) if isinstance(result, str) else result
 
         with rendering.entered():
-            return _explained(value, text.at)
+            return explained(value, text.at)
 
     def file(self, rendering: Rendering, text: str, name: str, overrides: Mapping[str, Any]) -> Any:
         """What a template file's content renders to."""
 
         def content() -> Any:
-            source, environment = self._split(text, self._environment.variant(_settings(overrides)), overrides)
+            source, environment = self._split(text, overrides)
             if not environment.concerns(source):
                 return source
             result = environment.run(environment.file(source, name), environment.scope())
@@ -176,7 +164,7 @@ class Templar:
             return final(result, rendering.budget)
 
         with rendering.entered():
-            return _explained(content, Position(name, 1))
+            return explained(content, Position(name, 1))
 
     def nested_file(
         self, rendering: Rendering, path: Path, overrides: Mapping[str, Any], extra: Mapping[str, Any]
@@ -203,7 +191,7 @@ class Templar:
         where = at or NOWHERE
         try:
             with rendering.entered(), processor_time():
-                return _explained(lambda: work(rendering), where)
+                return explained(lambda: work(rendering), where)
         except Exhausted as exhausted:
             raise TemplateFault(f"the template was stopped: {exhausted}", where) from None
 
@@ -232,7 +220,7 @@ class Templar:
 
     def _value(self, rendering: Rendering, expression: str, at: Position | None) -> Any:
         if not isinstance(expression, Text):
-            raise TemplateFault("an expression that did not come from a file of ours is not evaluated", at or NOWHERE)
+            raise TemplateFault("untrusted text is not evaluated as an expression", at or NOWHERE)
         where = _position(expression, at)
 
         def value() -> Any:
@@ -240,55 +228,15 @@ class Templar:
 
         rendering.chain.append((id(expression), "", where))
         try:
-            return _explained(value, where)
+            return explained(value, where)
         finally:
             rendering.chain.pop()
 
-    def _split(self, text: str, environment: Environment, overrides: Mapping[str, Any]) -> tuple[str, Environment]:
-        """`text` without its ``#jinja2:`` line, and the environment which that asks for."""
-        if not text.startswith(_HEADER):
-            return text, environment
-        line, newline, rest = text[len(_HEADER) :].partition("\n")
-        if not newline:
-            raise TemplateFault("a line is missing after #jinja2:")
-        settings = _settings(overrides)
-        for pair in line.split(","):
-            name, colon, value = pair.partition(":")
-            if not colon or name.strip() not in _SETTINGS:
-                raise TemplateFault(f"#jinja2: does not know {pair.strip()!r}")
-            try:
-                settings[name.strip()] = ast.literal_eval(value.strip())
-            except (ValueError, SyntaxError):
-                raise TemplateFault(f"#jinja2: {value.strip()!r} is no value") from None
+    def _split(self, text: str, overrides: Mapping[str, Any]) -> tuple[str, Environment]:
+        """`text` without its ``#jinja2:`` line, and the environment that this and `overrides` ask for."""
+        given, rest = first_line(text)
+        settings = checked({**overrides, **given})
         return rest, self._environment.variant(settings)
-
-
-class HostVars(Mapping[str, Mapping[str, Any]]):
-    """``hostvars``: each host's variables, rendered with that host's own when they are looked at."""
-
-    settled = True
-
-    def __init__(self, hosts: Iterable[str], templar: Callable[[str], Templar]) -> None:
-        """`templar` gives the templar of one of `hosts`."""
-        self._hosts = dict.fromkeys(hosts)
-        self._templar = templar
-
-    def __getitem__(self, host: str) -> Mapping[str, Any]:
-        if host not in self._hosts:
-            raise KeyError(host)
-        return self._templar(host).view()
-
-    def __iter__(self) -> Any:
-        return iter(self._hosts)
-
-    def __len__(self) -> int:
-        return len(self._hosts)
-
-    def __contains__(self, host: object) -> bool:
-        return host in self._hosts
-
-    def __repr__(self) -> str:
-        return f"<variables of {len(self._hosts)} hosts>"
 
 
 def _concerns(value: Any) -> bool:
@@ -296,10 +244,6 @@ def _concerns(value: Any) -> bool:
     if isinstance(value, Text):
         return is_template(value)
     return not (value is OMIT or value is None or type(value) in (str, Verbatim, int, bool, float))
-
-
-def _settings(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in overrides.items() if value is not None}
 
 
 def _position(text: Any, at: Position | None) -> Position:
@@ -320,44 +264,3 @@ def _with_newlines(source: str, result: str, newline: str = "\n") -> str:
     """`result` with as many newlines at the end as `source` has: Jinja2 drops one."""
     lacking = (len(source) - len(source.rstrip("\n"))) - (len(result) - len(result.rstrip("\n")))
     return result + newline * lacking if lacking > 0 else result
-
-
-def _explained(work: Callable[[], T], at: Position) -> T:
-    """What `work` returns; whatever goes wrong in it becomes a TemplateFault that says where."""
-    try:
-        return work()
-    except TemplateFault as fault:
-        if fault.at.file or not at.file:
-            raise
-        raise type(fault)(fault.msg, at) from fault
-    except Used as used:
-        lacking = used.value.fault()
-        raise (lacking if lacking.at.file else type(lacking)(lacking.msg, at)) from None
-    except jinja2.TemplateSyntaxError as error:
-        line = Position(error.name, error.lineno) if error.name else at
-        raise TemplateFault(f"syntax error in template: {_line(error.message or error)}", line) from error
-    except jinja2.TemplateNotFound as error:
-        raise TemplateFault(f"there is no template {error.name!r}", at) from error
-    except jinja2.TemplateError as error:
-        raise TemplateFault(_line(error), _line_of(error, at)) from error
-    except MemoryError as error:
-        raise TemplateFault("it takes too much memory", at) from error
-    except (RecursionError, SyntaxError) as error:
-        raise TemplateFault("the template is nested too deeply or calls itself without end", at) from error
-    except OrchestratorError as error:
-        raise TemplateFault(_line(error), at) from error
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        raise TemplateFault(f"{_line(error) or type(error).__name__}", _line_of(error, at)) from error
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split())
-
-
-def _line_of(error: BaseException, at: Position) -> Position:
-    """The line in a template file where `error` came up."""
-    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        template = frame.f_globals.get("__jinja_template__")
-        if template is not None and template.name:
-            return Position(template.name, template.get_corresponding_lineno(frame.f_lineno))
-    return at
