@@ -74,6 +74,11 @@ class Cursor:
         self._stack[-1].at += 1
 
     @property
+    def out(self) -> bool:
+        """Whether the host has left the play. Unlike `peek` it does not go on to the next task."""
+        return not self._stack
+
+    @property
     def in_handlers(self) -> bool:
         """Whether the host is at its handlers."""
         return any(frame.part is Part.HANDLERS for frame in self._stack)

@@ -147,6 +147,8 @@ class Lockstep:
                 self.cursors[host.name].notified.discard(leaf)
         try:
             await self._attempts(step)
+            if leaf.task.module in (INCLUDE_TASKS, INCLUDE_ROLE):
+                self._include(step)
         finally:
             shop.on_event(TaskEnded(step.number, time.monotonic() - step.begun))
         self._consequences(step)
@@ -284,9 +286,7 @@ class Lockstep:
             self.course.roster.failed.add(host.name)
 
     def _consequences(self, step: _Step) -> None:
-        """What follows once all hosts are done: included tasks, and errors that concern everybody."""
-        if step.leaf.task.module in (INCLUDE_TASKS, INCLUDE_ROLE):
-            self._include(step)
+        """What follows once all hosts are done: errors that concern everybody."""
         outcomes = {name: done.outcome for name, done in step.done.items()}
         wrong = [name for name, outcome in outcomes.items() if outcome is Outcome.FAILED]
         lost = [name for name, outcome in outcomes.items() if outcome is Outcome.UNREACHABLE]
@@ -300,7 +300,7 @@ class Lockstep:
             self.ending = Ending.BREAK
 
     def _abort(self, others: list[Host], why: str) -> None:
-        active = [host for host in others if self.cursors[host.name].peek()]
+        active = [host for host in others if not self.cursors[host.name].out]
         self.course.roster.failed.update(host.name for host in others)
         self.fail(others)
         if active:

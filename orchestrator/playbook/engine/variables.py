@@ -79,7 +79,8 @@ class Variables:
         memory, task = self._memory(host), leaf.task
         role = task.role
         weak = (memory.facts, memory.base, *((role.defaults,) if role else ()), play.role_defaults)
-        strong = (play.magic, *((self._role(role),) if role else ()), self._extra, leaf.params)
+        about = {"environment": list(task.keywords.environment)}
+        strong = (about, play.magic, *((self._role(role),) if role else ()), self._extra, leaf.params)
         files = play.files(Layers(*strong, play.play.vars, *weak)) if play.play.vars_files else NOTHING
         return Layers(
             *strong,
