@@ -87,7 +87,7 @@ def find_file(name: Text, scope: Scope) -> Path | None:
     """The file of tasks that `name` means there, or None."""
     for folder in scope.task_folders:
         path = Path(os.path.normpath(folder / Path(name).expanduser()))
-        if path.exists():
+        if path.exists() and not path.is_dir():
             return path
     return None
 

@@ -100,8 +100,8 @@ class Plays:
         if path in chain:
             circle = " -> ".join(self._source.label(file) for file in (*chain[chain.index(path) :], path))
             raise PlaybookError(f"imports itself: {circle}", where=str(name.at), remedy="Break the circle.")
-        if not path.exists():
-            raise PlaybookError(f"there is no {self._source.label(path)}", where=str(name.at))
+        if not path.exists() or path.is_dir():
+            raise PlaybookError(f"there is no file {self._source.label(path)}", where=str(name.at))
         return self._file(path, imported.by(path, own), notes)
 
     def _play(self, entry: Mapping[Any, Any], imported: Imported, notes: dict[str, None], at: Position) -> Play:

@@ -63,7 +63,7 @@ def _tasks(text: str) -> str:
         ("- hosts: all\n  roles: [a.b.c]", "site.yml:2: the role a.b.c of a collection is not supported. Copy the"),
         ("- hosts: all\n  roles: [{tags: x}]", "site.yml:2: a role without a name. Write role: NAME."),
         ("- hosts: all\n  tasks: {debug: }", "site.yml:2: tasks takes a list, not a mapping. Start each entry with"),
-        ("- import_playbook: none.yml", "site.yml:1: there is no none.yml"),
+        ("- import_playbook: none.yml", "site.yml:1: there is no file none.yml"),
         ("- import_playbook: site.yml", "site.yml:1: imports itself: site.yml -> site.yml. Break the circle."),
         ("- import_playbook: '{{ x }}.yml'", "site.yml:1: {{ x }}.yml must be known before anything runs, and 'x' is"),
         # Tasks
