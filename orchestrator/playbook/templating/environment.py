@@ -2,143 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 import jinja2
-import yaml
 from jinja2 import nodes
-from jinja2.compiler import Frame
-from jinja2.environment import TemplateModule
 from jinja2.lexer import TOKEN_STRING, TOKEN_VARIABLE_BEGIN, TOKEN_VARIABLE_END, TokenStream
-from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Macro
 from jinja2.sandbox import SandboxedEnvironment
-from jinja2.utils import missing, pass_context
+from jinja2.utils import pass_context
 
 from orchestrator.playbook.templating.bounds import check_format, check_method, check_operator, fits
-from orchestrator.playbook.templating.fault import TemplateFault
+from orchestrator.playbook.templating.codegen import Generator
+from orchestrator.playbook.templating.guarded import guarded
 from orchestrator.playbook.templating.kinds import OMIT, VIEWS, plain, text_of
-from orchestrator.playbook.templating.state import Embedded, current, is_template
-from orchestrator.playbook.templating.undefined import Undefined, Used, first_undefined
+from orchestrator.playbook.templating.scope import Scope, ScopeContext, ScopeTemplate
+from orchestrator.playbook.templating.state import Embedded, current
+from orchestrator.playbook.templating.undefined import Undefined, first_undefined
 from orchestrator.playbook.text import Text
 
 _COMPILED = 8192
 """Templates kept compiled: one costs about half a millisecond to compile and some kilobytes to keep."""
 
 
-class _CodeGenerator(NativeCodeGenerator):
-    """Native values, a step counted on each turn of a loop, concatenations measured, embedded templates marked."""
-
-    def _output_const_repr(self, group: Iterable[Any]) -> str:
-        values = list(group)
-        return repr(values[0] if len(values) == 1 else "".join(map(str, values)))
-
-    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802  Jinja2's name
-        value = node.as_const(frame.eval_ctx)
-        if type(value) is str and is_template(value):
-            self.write(f"environment.embedded({value!r})")
-        else:
-            self.write(repr(value))
-
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802  Jinja2's name
-        self.write("environment.joined((")
-        for part in node.nodes:
-            self.visit(part, frame)
-            self.write(", ")
-        self.write("))")
-
-    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802  Jinja2's name
-        # Reading the attribute is what counts the step.
-        node.body.insert(0, nodes.ExprStmt(nodes.EnvironmentAttribute("step"), lineno=node.lineno))
-        super().visit_For(node, frame)
-
-
-class Scope(Mapping[str, Any]):
-    """The names a template sees: its locals, the host's variables, then the functions of the environment."""
-
-    def __init__(self, layers: tuple[Mapping[str, Any], ...], functions: Mapping[str, Any], *, variables: bool) -> None:
-        self._layers = layers
-        self._functions = functions
-        self._variables = variables
-
-    def find(self, name: str) -> Any:
-        """The value of `name`, or `missing`."""
-        for layer in self._layers:
-            if name in layer:
-                return layer[name]
-        if self._variables and (value := current().variable(name)) is not missing:
-            return value
-        return self._functions.get(name, missing)
-
-    def inside(self, names: Mapping[str, Any] | None) -> Scope:
-        """This scope with more local `names`; those not set yet are left out."""
-        known = {name: value for name, value in (names or {}).items() if value is not missing}
-        return Scope((known, *self._layers), self._functions, variables=self._variables) if known else self
-
-    def __getitem__(self, name: str) -> Any:
-        if (value := self.find(name)) is missing:
-            raise KeyError(name)
-        return value
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.find(name) is not missing
-
-    def __iter__(self) -> Iterator[str]:
-        names = {name for layer in self._layers for name in layer}
-        return iter(names | set(current().templar.names()) if self._variables else names)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-class _Context(jinja2.runtime.Context):
-    """Jinja2's context over a `Scope` instead of a copied dict."""
-
-    parent: Any
-
-    def resolve_or_missing(self, key: str) -> Any:
-        if key in self.vars:
-            return self.vars[key]
-        return self.parent.find(key)
-
-    def get_all(self) -> Any:
-        return self.parent.inside(self.vars)
-
-    def derived(self, locals: dict[str, Any] | None = None) -> jinja2.runtime.Context:  # noqa: A002  Jinja2's name
-        context = _Context(self.environment, self.get_all().inside(locals), self.name, {})
-        context.eval_ctx = self.eval_ctx
-        context.blocks.update((name, list(block)) for name, block in self.blocks.items())
-        return context
-
-
-class _Template(jinja2.Template):
-    """A compiled template whose contexts are over a `Scope`."""
-
-    def new_context(
-        self,
-        vars: Any = None,  # noqa: A002  Jinja2's name
-        shared: bool = False,  # noqa: ARG002
-        locals: Mapping[str, Any] | None = None,  # noqa: A002
-    ) -> jinja2.runtime.Context:
-        if isinstance(vars, Scope):
-            scope = vars
-        else:
-            scope = Scope((vars,) if vars else (), self.environment.globals, variables=False)
-        return _Context(self.environment, cast("Any", scope.inside(locals)), self.name, self.blocks)
-
-    def _get_default_module(self, ctx: Any = None) -> TemplateModule:  # noqa: ARG002  one for each import: hosts differ
-        return self.make_module()
-
-
 class Environment(SandboxedEnvironment):
     """The settings and functions of all templates of a run. Compiled templates are kept, by their text."""
 
-    code_generator_class = _CodeGenerator
-    context_class = _Context
-    template_class = _Template
+    code_generator_class = Generator
+    context_class = ScopeContext
+    template_class = ScopeTemplate
     intercepted_binops = frozenset(("+", "*", "**", "%"))
 
     def __init__(
@@ -149,8 +42,8 @@ class Environment(SandboxedEnvironment):
     ) -> None:
         # Folding constants when compiling would run filters once for all hosts.
         super().__init__(trim_blocks=True, undefined=Undefined, finalize=_unchanged, optimized=False, autoescape=False)
-        self.filters = cast("Any", _guarded(filters, "filter"))
-        self.tests = cast("Any", _guarded(tests, "test"))
+        self.filters = cast("Any", guarded(filters, "filter"))
+        self.tests = cast("Any", guarded(tests, "test"))
         self.globals = {**functions, "namespace": self.globals["namespace"], "cycler": self.globals["cycler"]}
         self.globals.update(joiner=jinja2.utils.Joiner, dict=dict)
         self._escaping = False
@@ -215,7 +108,7 @@ class Environment(SandboxedEnvironment):
         return context.vars["result"]
 
     def _context(self, template: jinja2.Template, scope: Scope) -> jinja2.runtime.Context:
-        return _Context(self, cast("Any", scope), template.name, template.blocks)
+        return ScopeContext(self, cast("Any", scope), template.name, template.blocks)
 
     def scope(self, names: Mapping[str, Any] | None = None) -> Scope:
         """The host's variables and the functions, under `names`."""
@@ -338,58 +231,3 @@ def _escaped(tokens: Iterable[tuple[int, str, str]]) -> Iterator[tuple[int, str,
         elif token == TOKEN_VARIABLE_END:
             inside = False
         yield line, token, value.replace("\\", "\\\\") if inside and token == TOKEN_STRING else value
-
-
-def _guarded(functions: Mapping[str, Callable[..., Any]], kind: str) -> dict[str, Callable[..., Any]]:
-    """The functions under their short and full names, wrapped so that what goes wrong in them has a name."""
-    guarded = {name: _guard(name, function, kind) for name, function in functions.items()}
-    return guarded | {f"ansible.builtin.{name}": function for name, function in guarded.items()}
-
-
-def _guard(name: str, function: Callable[..., Any], kind: str) -> Callable[..., Any]:
-    takes_undefined = getattr(function, "takes_undefined", False)
-    is_filter = kind == "filter"
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if not takes_undefined:
-            for value in (*args, *kwargs.values()):
-                if isinstance(value, Undefined):
-                    return value
-        try:
-            result = function(*args, **kwargs)
-            if is_filter and isinstance(result, VIEWS):
-                return list(current().budget.counted(result))
-        except Used as used:
-            return used.value
-        except TemplateFault:
-            raise
-        except (jinja2.TemplateError, *_WRONG) as error:
-            if (lacking := first_undefined(*args, *kwargs.values())) is not None:
-                return lacking
-            raise TemplateFault(f"the {kind} {name!r} failed: {_words(error)}", current().at) from error
-        if isinstance(result, str):
-            fits(len(result))
-        return result if is_filter or isinstance(result, Undefined) else bool(result)
-
-    passed = getattr(function, "jinja_pass_arg", None)
-    if passed is not None:
-        call.jinja_pass_arg = passed  # type: ignore[attr-defined]  # Jinja2's mark of what takes the context
-    return call
-
-
-_WRONG = (
-    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, OSError, RecursionError, MemoryError, re.error,
-    yaml.YAMLError,
-)  # fmt: skip
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    if isinstance(error, MemoryError):
-        return "it takes too much memory"
-    text = " ".join(str(error).split())
-    return text or type(error).__name__
-
-
-__all__ = ["OMIT", "Environment", "Scope"]

@@ -17,9 +17,10 @@ from orchestrator.playbook.templating.fault import TemplateFault
 from orchestrator.playbook.templating.filters import FILTERS
 from orchestrator.playbook.templating.functions import FUNCTIONS, invoke
 from orchestrator.playbook.templating.kinds import OMIT, Decrypted, final, kind
+from orchestrator.playbook.templating.lazy import LazyDict
 from orchestrator.playbook.templating.search import LookupContext
 from orchestrator.playbook.templating.settings import checked, first_line
-from orchestrator.playbook.templating.state import LazyDict, Rendering, current, is_template
+from orchestrator.playbook.templating.state import Rendering, current, is_template
 from orchestrator.playbook.templating.tests import TESTS
 from orchestrator.playbook.text import NOWHERE, Position, Text
 from orchestrator.playbook.vault import Vault
