@@ -141,6 +141,8 @@ def _result(content: Content, arguments: DeliveryArguments, answer: Answer, diff
         keys |= {"src": content.source or None, "md5sum": content.md5, "checksum": content.sha1}
     elif answer.has("changed"):
         keys |= {"path": dest, "checksum": content.sha1}
+    else:
+        keys["src"] = content.source or None
     if answer.has("backup_file"):
         keys["backup_file"] = answer.get("backup_file")
     return Result(answer.flag("changed"), keys, (diff,) if diff else ())

@@ -46,6 +46,8 @@ async def copy_there(
         "checksum": answer.get("checksum") or None,
         **described(answer),
     }
+    if answer.has("msg"):
+        keys["msg"] = answer.get("msg")
     if answer.has("backup_file"):
         keys["backup_file"] = answer.get("backup_file")
     return Result(answer.flag("changed"), keys)

@@ -49,7 +49,7 @@ async def deliver_tree(
     dest = arguments.dest.rstrip("/") + "/"
     arguments = arguments.model_copy(update={"follow": arguments.follow and not tree.folders})
     work = _Delivery(dest, arguments, target, {"directory_mode": directory_mode}, reveal)
-    keys: dict[str, Any] = {"dest": dest, "src": str(source)}
+    keys: dict[str, Any] = {"dest": dest, "src": f"{source}/" if inside else str(source)}
     changed = False
     if len(tree.files) == 1:
         result = await work.single(*next(iter(tree.files.items())))

@@ -29,8 +29,8 @@ expand() {
             user=${expanded#?}
             user=${user%%/*}
             if entry_of passwd "$user"; then
-                entry=${entry#*:*:*:*:*:}
-                expanded=${entry%%:*}${expanded#"~$user"}
+                listed=${listed#*:*:*:*:*:}
+                expanded=${listed%%:*}${expanded#"~$user"}
             fi
             ;;
     esac
@@ -70,14 +70,14 @@ expand_variables() {
     expanded=$expanded$rest
 }
 
-# entry_of DATABASE NAME: $entry, the line of passwd or group for NAME; false when there is none.
+# entry_of DATABASE NAME: $listed, the line of passwd or group for NAME; false when there is none.
 entry_of() {
     if command -v getent >/dev/null 2>&1; then
-        entry=$(getent "$1" "$2" 2>/dev/null)
+        listed=$(getent "$1" "$2" 2>/dev/null)
         return
     fi
-    while IFS= read -r entry; do
-        [ "${entry%%:*}" != "$2" ] || return 0
+    while IFS= read -r listed; do
+        [ "${listed%%:*}" != "$2" ] || return 0
     done <"/etc/$1"
     return 1
 }
@@ -92,7 +92,7 @@ number_of() {
             ;;
     esac
     entry_of "$1" "$2" || return
-    number=${entry#*:*:}
+    number=${listed#*:*:}
     number=${number%%:*}
 }
 
@@ -379,6 +379,8 @@ put_fresh() {
     if [ -n "$model" ]; then
         look "$model" -L
         touch -c -r "$model" "$held"
+        # Ansible makes an empty file of a link first, and that it then replaces.
+        if [ -L "$path" ]; then exists=1; fi
     fi
     if [ -n "$exists" ] && [ -z "$model" ]; then
         # GNU cp keeps ACLs, too.

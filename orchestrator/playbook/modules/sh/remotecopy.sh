@@ -42,10 +42,11 @@ copy_there() {
             dest=$resolved
         fi
         if [ -z "$force" ]; then
+            say msg "file already exists"
             there_is
             return
         fi
-    elif [ -z "$check" ]; then
+    else
         folder=${dest%/*}/
         [ -d "$folder" ] || fail "Destination directory ${folder%/} does not exist"
         [ -w "$folder" ] || [ -n "$unsafe_writes" ] || fail "Destination ${folder%/} not writable"
@@ -115,7 +116,7 @@ there_all() {
     for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
         to=$2/${entry##*/}
         if [ -L "$entry" ] && { [ -z "$local_follow" ] || [ ! -e "$entry" ]; }; then
-            there_link
+            there_link "$3"
         elif [ -d "$entry" ]; then
             if [ -d "$to" ] || { [ ! -e "$to" ] && [ ! -L "$to" ]; }; then there "$entry" "$to"; fi
         elif [ -f "$entry" ]; then
@@ -132,6 +133,7 @@ there_link() {
     [ -z "$check" ] || return 0
     read_link "$entry"
     ln -s -- "$link" "$to" || fail "Error while linking"
+    [ -z "$1" ] || touch -h -c -r "$entry" "$to" 2>/dev/null || : # busybox has no link for a pattern
 }
 
 there_file() {
@@ -142,5 +144,5 @@ there_file() {
     octal "$is_mode"
     mode=$octal
     put "$to" cat "$entry"
-    [ -z "$1" ] || touch -c -r "$entry" "$to"
+    [ -z "$1" ] || touch -c -r "$entry" "$to" || fail "could not set the time of $to"
 }
