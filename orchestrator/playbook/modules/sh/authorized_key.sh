@@ -30,7 +30,9 @@ authorized_look() {
 
 # authorized_fair: whether what is open as 8 may be shown to the account, which may have put a link there.
 authorized_fair() {
-    is_line=$(stat -L -c '%f:%u:%g:%s:%h:%i:%d:%U:%G' /proc/self/fd/8 2>/dev/null) && looked || return
+    held=/proc/self/fd/8
+    [ -e "$held" ] || held=$keyfile
+    look "$held" -L || return
     [ "$is_uid" != "$account_uid" ] && [ $((is_mode & 4)) -eq 0 ] || return 0
     [ ! -h "$keyfile" ] && [ "$is_links" = 1 ]
 }
