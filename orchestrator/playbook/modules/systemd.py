@@ -33,8 +33,6 @@ class SystemdArguments(Arguments):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         wanted = self.state is not None or self.enabled is not None or self.masked is not None
-        if not (wanted or {"daemon_reload", "daemon_reexec"} & self.model_fields_set):
-            raise ValueError("needs one of state, enabled, masked, daemon_reload, daemon_reexec")
         if wanted and self.name is None:
             raise ValueError("needs name, the unit to work with")
         return self
