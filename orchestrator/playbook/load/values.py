@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -13,6 +12,7 @@ from orchestrator.playbook.text import Position, Text
 
 _TRUE = frozenset(("y", "yes", "on", "1", "true", "t"))
 _FALSE = frozenset(("n", "no", "off", "0", "false", "f"))
+_NO_NAMES = frozenset(("true", "false", "none", "True", "False", "None", "not"))
 _OPENINGS = ("{{", "{%", "{#")
 
 Reader = Callable[[Any, str, Position], Any]
@@ -78,7 +78,7 @@ def static_text(value: Any, name: str, at: Position) -> Any:
 
 
 def variable_name(value: Any, name: str, at: Position) -> Any:
-    """The name of a variable: a Python identifier of ASCII letters that is no keyword (ansible.utils.vars)."""
+    """The name of a variable."""
     if value is None:
         return None
     if isinstance(value, str) and is_variable_name(value):
@@ -87,8 +87,8 @@ def variable_name(value: Any, name: str, at: Position) -> Any:
 
 
 def is_variable_name(name: str) -> bool:
-    """Whether a variable may be called so."""
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+    """Whether a variable may be called so (ansible-core, utils/vars.py, validate_variable_name)."""
+    return name.isascii() and name.isidentifier() and name not in _NO_NAMES
 
 
 def whole(value: Any, name: str, at: Position) -> Any:
