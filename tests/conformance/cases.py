@@ -13,8 +13,8 @@ _KEYS = ("arguments", "again", "everywhere")
 class Case:
     """A playbook, run with ``--check``, then, then again.
 
-    `arguments` go to both programs. `again` says why a second run changes something, else it must not. `everywhere`
-    cases run on Debian 11 and 13, too.
+    `arguments` go to both programs, with ``PASSWORD`` for a file that holds the vault's. `again` says why a second run
+    changes something, else it must not. `everywhere` cases run on Debian 11 and 13, too.
     """
 
     playbook: Path
@@ -41,6 +41,12 @@ def _cases(playbook: Path) -> list[Case]:
         said[key].append(value.strip())
     again = " ".join(said["again"])
     return [
-        Case(playbook, number, tuple(arguments.split()), again, bool(said["everywhere"]))
+        Case(
+            playbook,
+            number,
+            tuple(arguments.split()),
+            again,
+            bool(said["everywhere"]),
+        )
         for number, arguments in enumerate(said["arguments"] or [""])
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import unified_diff
+from difflib import SequenceMatcher, unified_diff
 from typing import Any
 
 from tests.conformance.documented import documented
@@ -22,50 +22,71 @@ _PASSING = re.compile(
 )
 """Properties of a unit in ``status`` that say when, where and at which cost it runs."""
 
-_MESSAGES = ("msg", "stderr", "stderr_lines", "stdout", "stdout_lines")
+_TOLD_APART = frozenset(("failed", "skipped"))
+"""Left out of results by Ansible's callbacks, since the outcome says it."""
+
+_ENDS = {0: (0,), 2: (1,), 4: (4,), 6: (4,)}
+"""Exit status of ansible-playbook to ours (README): failed, unreachable, both; others are refusals, our 2."""
+
+_OUTPUTS = frozenset(("stderr", "stderr_lines", "stdout", "stdout_lines"))
+_COMMANDS = ("command", "shell", "raw", "script")
 _REPLACED = ((re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), "~BACKUP"),)
 
 
 class Comparison:
-    """Compares runs after replacing what must differ between twins: `steady` are texts with what stands for them."""
+    """Compares runs after replacing what must differ between twins: `steady` are texts with what stands for them.
 
-    def __init__(self, steady: Sequence[tuple[str, str]]) -> None:
+    Of a run in check mode (`predicted`) we may tell more than Ansible does, which then often says `changed` alone.
+    """
+
+    def __init__(self, steady: Sequence[tuple[str, str]], *, predicted: bool = False) -> None:
         self._steady = steady
+        self._predicted = predicted
 
     def runs(self, judge: Run, ours: Run) -> list[str]:
         """What differs, a line each; empty when both tell the same story."""
-        order = self._order(judge, ours)
-        if order:
-            return [*order, *_trouble(judge, ours)]
-        found = [] if judge.status == ours.status else [f"ends with {judge.status}, we with {ours.status}"]
+        theirs, mine = _visible(judge.tasks), _visible(ours.tasks)
+        left, right = ([_title(task) for task in tasks] for tasks in (theirs, mine))
+        found = list(unified_diff(left, right, "tasks of ansible", "ours", lineterm="", n=1))
+        if found:
+            found += [f"ansible-playbook ends with {judge.status}: {judge.errors[-600:]}", f"we: {ours.errors[-600:]}"]
+            found += [
+                f"we, {task} on {host}: {_told(how)}"
+                for task in mine
+                for host, how in task.hosts.items()
+                if how.outcome == "failed"
+            ]
+        if ours.status not in _ENDS.get(judge.status, (2,)):
+            found.append(f"ends with {judge.status}, we with {ours.status}")
         found += [
             f"recap of {host}: {judge.recap.get(host)}, we: {ours.recap.get(host)}"
             for host in sorted(judge.recap.keys() | ours.recap.keys())
             if judge.recap.get(host) != ours.recap.get(host)
         ]
-        pairs = zip(_visible(judge.tasks), _visible(ours.tasks), strict=True)
-        found += [line for theirs, mine in pairs for line in self._task(theirs, mine)]
-        return found and [*found, *_trouble(judge, ours)]
-
-    def _order(self, judge: Run, ours: Run) -> list[str]:
-        left, right = ([_title(task) for task in tasks] for tasks in (_visible(judge.tasks), _visible(ours.tasks)))
-        return list(unified_diff(left, right, "tasks of ansible", "ours", lineterm="", n=1))
+        for at, to, length in SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks():
+            for one, other in zip(theirs[at : at + length], mine[to : to + length], strict=True):
+                found += self._task(one, other)
+        return found
 
     def _task(self, judge: Task, ours: Task) -> Iterator[str]:
         if judge.hosts.keys() != ours.hosts.keys():
             yield f"{judge}: on {sorted(judge.hosts)}, we on {sorted(ours.hosts)}"
         for host in judge.hosts.keys() & ours.hosts.keys():
             left, right = judge.hosts[host], ours.hosts[host]
-            if (left.outcome, left.ignored) != (right.outcome, right.ignored):
+            # Ansible's callbacks are not told whether an unreachable host was ignored.
+            if left.outcome != right.outcome or (left.ignored != right.ignored and left.outcome == "failed"):
                 yield f"{judge} on {host}: {_told(left)}, we: {_told(right)}"
-            else:
-                yield from self._result(f"{judge} on {host}", judge.module, left.result, right.result)
+                continue
+            failure = {"failed": left.outcome in ("failed", "unreachable")}
+            yield from self._result(f"{judge} on {host}", judge.module, {**left.result, **failure}, right.result)
 
     def _result(self, what: str, module: str, judge: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
-        failed = bool(judge.get("failed")) or "failed_when_result" in judge
-        for key in sorted((judge.keys() | ours.keys()) & documented(module) - VOLATILE - {"failed"}):
-            if failed and key in _MESSAGES and "failed_when_result" not in judge:
-                continue  # why it failed is said in each program's own words
+        keys = (judge.keys() if self._predicted else judge.keys() | ours.keys()) & documented(
+            module
+        ) - VOLATILE - _TOLD_APART
+        if judge.get("failed"):
+            keys -= self._own_words(module)
+        for key in sorted(keys):
             if key == "results" and isinstance(judge.get(key), list) and isinstance(ours.get(key), list):
                 yield from self._items(what, module, judge[key], ours[key])
                 continue
@@ -82,6 +103,12 @@ class Comparison:
             elif left != right:
                 yield f"{what}, item {number}: {left!r}, we: {right!r}"
 
+    @staticmethod
+    def _own_words(module: str) -> frozenset[str]:
+        """Keys in which each program says in its own words why a task failed."""
+        quotes = module.rpartition(".")[2] in _COMMANDS
+        return frozenset(("msg",)) if quotes else _OUTPUTS | {"msg"}
+
     def steady(self, key: str, value: Any) -> Any:
         """`value` of `key` without what must differ."""
         if isinstance(value, Mapping):
@@ -92,6 +119,8 @@ class Comparison:
             return [self.steady("", item) for item in value]
         if not isinstance(value, str):
             return value
+        if key == "failed_when_result":
+            return "an error"
         if key == "src" and ("/ansible-tmp-" in value or "/.ansible_" in value):
             return "(no such key)"  # a file that was there only during the task
         for old, new in self._steady:
@@ -107,7 +136,9 @@ def _visible(tasks: Sequence[Task]) -> list[Task]:
 
 
 def _title(task: Task) -> str:
-    return f"{'facts' if task.name == 'Gathering Facts' else task.where} {task.module}{' handler' * task.handler}"
+    if task.name == "Gathering Facts":
+        return "facts"
+    return f"{task.where} {task.module}{' handler' * task.handler}"
 
 
 def _told(outcome: Outcome) -> str:
@@ -120,8 +151,3 @@ def _short(value: Any, other: Any) -> str:
     if isinstance(value, Mapping) and isinstance(other, Mapping):
         value = {key: item for key, item in value.items() if key not in other or other[key] != item}
     return json.dumps(value)[:600]
-
-
-def _trouble(judge: Run, ours: Run) -> list[str]:
-    """The end of what both printed, for whoever looks for the reason."""
-    return [f"ansible-playbook said:\n{judge.said[-1500:]}", f"we said:\n{ours.said[-1500:]}"]

@@ -61,7 +61,7 @@ class Judge:
             check=False,
         )
         lines = told.read_text().splitlines() if told.exists() else []
-        return _run(done.returncode, [json.loads(line) for line in lines], done.stdout + done.stderr)
+        return _run(done.returncode, [json.loads(line) for line in lines], done.stderr)
 
     def close(self) -> None:
         """End the ssh connections that ControlPersist keeps."""
@@ -74,7 +74,7 @@ class Judge:
                 )
 
 
-def _run(status: int, events: Sequence[Mapping[str, Any]], said: str) -> Run:
+def _run(status: int, events: Sequence[Mapping[str, Any]], errors: str) -> Run:
     tasks: dict[str, Task] = {}
     order: list[Task] = []
     recap: dict[str, dict[str, int]] = {}
@@ -90,7 +90,7 @@ def _run(status: int, events: Sequence[Mapping[str, Any]], said: str) -> Run:
                 tasks[event["id"]].hosts[event["host"]] = outcome
             case "recap":
                 recap = {host: _counts(counts) for host, counts in event["hosts"].items()}
-    return Run(status, order, recap, said)
+    return Run(status, order, recap, errors)
 
 
 def _counts(counts: Mapping[str, int]) -> dict[str, int]:

@@ -6,9 +6,9 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 
+from tests.conformance.told import Entry, Snapshot
 from tests.lab import LabHost
 
 _VOLATILE = re.compile(
@@ -33,25 +33,6 @@ _CRONTAB_HEADING = re.compile(rb"\A(?:#[^\n]*(?:DO NOT EDIT|installed on|Cron ve
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe"}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A path as it stands: `kind` (``file``, ``folder``, ``link``, ``gone`` ...), `content` a hash or a link's target;
-    `time` of last change in nanoseconds."""
-
-    kind: str
-    mode: int = 0
-    owner: int = 0
-    group: int = 0
-    content: str = ""
-    time: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.mode:04o} {self.owner}:{self.group} {self.content}".strip()
-
-
-Snapshot = Mapping[str, Entry]
-
-
 def snapshot(host: LabHost) -> dict[str, Entry]:
     """Every path of `host` that differs from its image, relative to its root, volatile ones aside."""
     upper = host.root.with_name("upper")
@@ -62,13 +43,13 @@ def snapshot(host: LabHost) -> dict[str, Entry]:
         for name in (*folders, *files):
             path = _join(relative, name)
             if not _VOLATILE.match(path):
-                found[path] = entry(host, path)
+                found[path] = entry(host.root, path)
     return found
 
 
-def entry(host: LabHost, path: str) -> Entry:
-    """The path as the host has it."""
-    whole = host.root / path
+def entry(root: Path, path: str) -> Entry:
+    """What stands at `path` below `root`."""
+    whole = root / path
     try:
         status = whole.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -102,18 +83,15 @@ def _same(before: Snapshot, after: Snapshot, path: str) -> bool:
     return was is not None and now is not None and str(was) == str(now)
 
 
-def differences(
-    judge: LabHost, ours: LabHost, before: tuple[Snapshot, Snapshot], after: tuple[Snapshot, Snapshot]
-) -> list[str]:
-    """Paths that a case changed on either twin and that do not stand alike on both afterwards.
+def differences(image: Path, before: tuple[Snapshot, Snapshot], after: tuple[Snapshot, Snapshot]) -> list[str]:
+    """Paths that a case changed on either twin (the judge's first) and that do not stand alike on both afterwards.
 
-    A time of change counts where it was set on purpose, which is where it lies before the snapshots `before`.
+    A time of change counts where a playbook dates a file back.
     """
     moved = {path for was, now in zip(before, after, strict=True) for path in _moved(was, now)}
-    names = {_BACKUP.sub("~BACKUP", path) for path in moved}
     found = []
-    for name in sorted(names):
-        left, right = (_look(host, now, moved, name) for host, now in ((judge, after[0]), (ours, after[1])))
+    for name in sorted({_BACKUP.sub("~BACKUP", path) for path in moved}):
+        left, right = (_look(image, now, moved, name) for now in after)
         if left != right:
             found.append(f"/{name}: ansible has {left}, we have {right}")
     return found
@@ -123,10 +101,10 @@ def _moved(before: Snapshot, after: Snapshot) -> set[str]:
     return {path for path in before.keys() | after.keys() if str(before.get(path)) != str(after.get(path))}
 
 
-def _look(host: LabHost, now: Snapshot, moved: set[str], name: str) -> str:
-    """The path or, when `name` stands for a backup, every backup of it."""
+def _look(image: Path, now: Snapshot, moved: set[str], name: str) -> str:
+    """What stands at a path or, when `name` is that of backups, what all of them are."""
     paths = [path for path in moved if _BACKUP.sub("~BACKUP", path) == name and (path == name or path in now)]
-    return "; ".join(sorted(_text(now.get(path) or entry(host, path)) for path in paths)) or "gone"
+    return "; ".join(sorted(_text(now.get(path) or entry(image, path)) for path in paths)) or "gone"
 
 
 def _text(found: Entry) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 COUNTS = ("ok", "changed", "unreachable", "failed", "skipped", "rescued", "ignored")
 
@@ -39,14 +39,54 @@ class Task:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: exit status, tasks in order, recap by host with `COUNTS`, and what was printed, for a person."""
+    """One run: exit status, tasks in order, recap by host with `COUNTS`, and what was printed as errors."""
 
     status: int
     tasks: list[Task]
     recap: dict[str, dict[str, int]]
-    said: str
+    errors: str
 
     @property
     def changed(self) -> int:
         """Changed tasks over all hosts, as the recap counts them."""
         return sum(counts["changed"] for counts in self.recap.values())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A path as it stands: `kind` (``file``, ``folder``, ``link``, ``gone`` ...), `content` a hash or a link's target;
+    `time` of last change in nanoseconds."""
+
+    kind: str
+    mode: int = 0
+    owner: int = 0
+    group: int = 0
+    content: str = ""
+    time: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.mode:04o} {self.owner}:{self.group} {self.content}".strip()
+
+
+Snapshot: TypeAlias = dict[str, Entry]
+"""What of a host's disk differs from its image: paths relative to its root."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one program did with a case: its runs in check mode, for the first and for the second time.
+
+    Disks are those before everything, after the check, after the first run, a snapshot a host, as is `state`.
+    `fetched` are files that came to the control node; `steady` are texts that differ between twins, with what stands
+    for them.
+    """
+
+    check: Run
+    first: Run
+    second: Run
+    before: list[Snapshot]
+    checked: list[Snapshot]
+    after: list[Snapshot]
+    state: list[list[str]]
+    fetched: dict[str, str]
+    steady: list[tuple[str, str]]

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from tests.conformance.cases import Case
+from tests.conformance import recorded
+from tests.conformance.cases import PLAYBOOKS, Case
 from tests.conformance.compare import Comparison
-from tests.conformance.snapshot import Snapshot, differences, snapshot, state, touched
-from tests.conformance.told import Run
+from tests.conformance.snapshot import differences, snapshot, state, touched
+from tests.conformance.told import Run, Side, Snapshot
 from tests.conformance.twins import Twins
 from tests.lab import Lab
+from tests.lab.tree import tree
 
-Play = Callable[[Path, Sequence[str]], Run]
 
+class Player(Protocol):
+    """Who plays playbooks: ansible-playbook or we."""
 
-@dataclass(frozen=True)
-class Side:
-    """What one program did with a case: its runs in check mode, for the first and for the second time."""
-
-    check: Run
-    first: Run
-    second: Run
-    before: list[Snapshot]
-    checked: list[Snapshot]
-    after: list[Snapshot]
-    state: list[list[str]]
-    fetched: dict[str, str]
+    def play(self, playbook: Path, arguments: Sequence[str]) -> Run: ...
 
 
 @dataclass
@@ -47,44 +40,51 @@ class Verdict:
         return "\n".join(f"--- {when}\n" + "\n".join(lines) for when, lines in self.problems.items())
 
 
-def try_case(case: Case, twins: Twins) -> Verdict:
-    """Run `case` on both twins and compare everything."""
-    judge = _side(case, twins.judge.play, twins.judge_lab, twins.folder / "out-ansible")
-    ours = _side(case, twins.ours.play, twins.our_lab, twins.folder / "out-orchestrator")
-    compare = Comparison(
-        [*twins.steady, (str(twins.folder / "out-ansible"), "OUT"), (str(twins.folder / "out-orchestrator"), "OUT")]
-    )
+def try_case(case: Case, twins: Twins, records: Path = recorded.KEPT) -> Verdict:
+    """Run `case` on both twins and compare everything; what `records` holds of the judge is not run again."""
+    judge = recorded.read(records, case) or play_case(case, twins.judge, twins.judge_lab, twins.folder / "judges-out")
+    ours = play_case(case, twins.ours, twins.our_lab, twins.folder / "our-out")
+    steady = [*judge.steady, *ours.steady]
+    compare = Comparison(steady)
     verdict = Verdict()
-    for when in ("check", "first", "second"):
+    verdict.add("check run", Comparison(steady, predicted=True).runs(judge.check, ours.check))
+    for when in ("first", "second"):
         verdict.add(f"{when} run", compare.runs(getattr(judge, when), getattr(ours, when)))
-    for host, before, checked in zip(twins.our_lab.hosts, ours.before, ours.checked, strict=True):
-        verdict.add(f"--check changed {host.name}", touched(before, checked))
     if not case.again and ours.second.changed:
         verdict.add("the second run changes", [f"{ours.second.recap}"])
     for number, host in enumerate(twins.our_lab.hosts):
+        verdict.add(f"--check changed {host.name}", touched(ours.before[number], ours.checked[number]))
         befores, afters = ((a[number], b[number]) for a, b in ((judge.before, ours.before), (judge.after, ours.after)))
-        verdict.add(f"disk of {host.name}", differences(twins.judge_lab.hosts[number], host, befores, afters))
-        left, right = (set(compare.steady("", side.state[number])) for side in (judge, ours))
-        verdict.add(
-            f"state of {host.name}",
-            sorted([f"ansible: {line}" for line in left - right] + [f"we: {line}" for line in right - left]),
-        )
+        verdict.add(f"disk of {host.name}", differences(tree(host.release), befores, afters))
+        verdict.add(f"state of {host.name}", list(_apart(compare, judge.state[number], ours.state[number])))
     if judge.fetched != ours.fetched:
         verdict.add("files fetched", [f"ansible: {judge.fetched}", f"we: {ours.fetched}"])
     return verdict
 
 
-def _side(case: Case, play: Play, lab: Lab, out: Path) -> Side:
+def _apart(compare: Comparison, judge: Sequence[str], ours: Sequence[str]) -> Iterator[str]:
+    left, right = (set(compare.steady("", list(lines))) for lines in (judge, ours))
+    yield from sorted(f"ansible: {line}" for line in left - right)
+    yield from sorted(f"we: {line}" for line in right - left)
+
+
+def play_case(case: Case, player: Player, lab: Lab, out: Path) -> Side:
+    """Let `player` run `case` on the hosts of `lab` in check mode, then twice, and tell what came of it."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    arguments = ["-e", f"out={out}", *case.arguments]
+    password = out.with_name("password")
+    shutil.copyfile(PLAYBOOKS / "vault/password", password)
+    password.chmod(0o600)  # others may read a checkout, and a password that they may read is refused
+    subnet = lab.hosts[0].address.rpartition(".")[0]
+    arguments = ["-e", f"out={out}", *(word.replace("PASSWORD", str(password)) for word in case.arguments)]
     before = _disks(lab)
-    check = play(case.playbook, [*arguments, "--check"])
+    check = player.play(case.playbook, [*arguments, "--check"])
     checked = _disks(lab)
-    first = play(case.playbook, arguments)
+    first = player.play(case.playbook, arguments)
     after, states = _disks(lab), [state(host) for host in lab.hosts]
-    second = play(case.playbook, arguments)
-    return Side(check, first, second, before, checked, after, states, _tree(out))
+    second = player.play(case.playbook, arguments)
+    steady = [(str(out), "OUT"), (f"{subnet}.", "192.0.2.")]
+    return Side(check, first, second, before, checked, after, states, _tree(out), steady)
 
 
 def _disks(lab: Lab) -> list[Snapshot]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.conformance.furnish import furnish
 from tests.conformance.judge import Judge
 from tests.conformance.ours import Ours
 from tests.lab import Lab
@@ -32,6 +33,8 @@ class Twins:
         try:
             for lab in self._labs:
                 lab.up()
+            for host in (host for lab in self._labs for host in lab.hosts):
+                furnish(host)
             homes = [self._home(lab, side) for lab, side in zip(self._labs, ("judge", "ours"), strict=True)]
         except BaseException:
             self._down()
@@ -64,12 +67,6 @@ class Twins:
         known_hosts.chmod(0o600)
         return home
 
-    @property
-    def steady(self) -> list[tuple[str, str]]:
-        """What to replace in answers of the two sides before they are compared, by what."""
-        subnets = [lab.hosts[0].address.rsplit(".", 1)[0] for lab in self._labs]
-        return [(f"{subnet}.", "192.0.2.") for subnet in subnets]
-
 
 def _inventory(lab: Lab) -> str:
     hosts = {host.name: {"ansible_host": host.address} for host in lab.hosts}
@@ -83,6 +80,7 @@ def _inventory(lab: Lab) -> str:
         "web": {"hosts": hosts, "vars": variables},
         "one": {"hosts": {"web1": None}},
         "others": {"hosts": {"web2": {"rank": 2}, "web3": {"rank": 3}}},
-        "nowhere": {"hosts": {"ghost": {"ansible_host": "127.0.0.1", "ansible_port": 9}}},
+        "guests": {"hosts": {"guest": hosts["web2"]}, "vars": {**variables, "ansible_user": "ops"}},
+        "nowhere": {"hosts": {"ghost": {"ansible_host": "127.0.0.1", "ansible_port": 9}}, "vars": variables},
     }
     return json.dumps(inventory, indent=1)  # which is YAML, too

@@ -1,0 +1,3 @@
+import sys
+
+print("python", sys.argv[1:])

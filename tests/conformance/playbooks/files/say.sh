@@ -1,0 +1,4 @@
+#!/bin/sh
+echo "said: $*"
+id -un
+[ "$1" != fail ] || exit 7
