@@ -134,9 +134,7 @@ async def test_failures_say_what_systemd_said(
         await _run(host, tmp_path, **arguments)
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"name": "demo"}, {"state": "started"}, {"name": "demo", "state": "running"}, {"enabled": True}]
-)
+@pytest.mark.parametrize("arguments", [{"state": "started"}, {"name": "demo", "state": "running"}, {"enabled": True}])
 def test_incomplete_wishes_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SystemdArguments.model_validate(arguments)
