@@ -59,6 +59,8 @@ class AptArguments(Arguments):
             raise ValueError(f"{' and '.join(given)} exclude each other")
         if self.deb and self.state != "present":
             raise ValueError("deb goes with state=present only")
+        if self.deb and "://" in self.deb:
+            raise ValueError("deb is a file on the host: download it with get_url first")
         for text in self.name:
             parse_spec(text)
         return self

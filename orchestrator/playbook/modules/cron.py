@@ -14,7 +14,7 @@ from orchestrator.playbook.modules.fields import Flag, Words, also
 from orchestrator.playbook.modules.library import checked, library
 from orchestrator.playbook.modules.ownership import FILES, FileArguments, common
 
-CRON = library("cron", FILES)
+CRON = library("cron", FILES, tidy=True)
 _AT_MOST = 4 << 20
 _TRIES = 3
 

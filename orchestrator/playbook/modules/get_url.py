@@ -15,7 +15,7 @@ from orchestrator.playbook.modules.fields import Flag, Words
 from orchestrator.playbook.modules.library import library
 from orchestrator.playbook.modules.ownership import FileArguments, common, described, written
 
-GET_URL = library("get_url", FETCH)
+GET_URL = library("get_url", FETCH, tidy=True)
 _ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 _CHECKSUMS_LIMIT = 4 << 20
 _BSD_LINE = re.compile(r"\w+ ?\((?P<path>.+)\) ?= (?P<digest>[\w.]+)")
