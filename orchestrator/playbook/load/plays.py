@@ -62,11 +62,11 @@ class Plays:
 
         Raises PlaybookError with ``file:line``.
         """
-        notes: dict[str, None] = {}
-        plays = self._file(path, Imported((path,), extra), notes)
-        return Playbook(path, tuple(plays), tuple(notes))
+        so_far = Gathered()
+        plays = self._file(path, Imported((path,), extra), so_far)
+        return Playbook(path, tuple(plays), tuple(so_far.notes))
 
-    def _file(self, path: Path, imported: Imported, notes: dict[str, None]) -> list[Play]:
+    def _file(self, path: Path, imported: Imported, so_far: Gathered) -> list[Play]:
         label = self._source.label(path)
         tree = self._source.tree(path)
         start = Position(label, 1)
@@ -82,12 +82,12 @@ class Plays:
                 what = f"a play is a mapping, this is {say(entry)}"
                 raise PlaybookError(what, where=str(at), remedy="Write hosts: and tasks: under it.")
             if any(name in entry for name in _IMPORT):
-                plays += self._import(entry, imported, notes, at)
+                plays += self._import(entry, imported, so_far, at)
             else:
-                plays.append(self._play(entry, imported, notes, at))
+                plays.append(self._play(entry, imported, so_far, at))
         return plays
 
-    def _import(self, entry: Mapping[Any, Any], imported: Imported, notes: dict[str, None], at: Position) -> list[Play]:
+    def _import(self, entry: Mapping[Any, Any], imported: Imported, so_far: Gathered, at: Position) -> list[Play]:
         own = keywords.read_all(entry, Level.IMPORT, at, what="import_playbook", besides=_IMPORT)
         check_keywords(own)
         named = [key for key in entry if key in _IMPORT]
@@ -102,25 +102,26 @@ class Plays:
             raise PlaybookError(f"imports itself: {circle}", where=str(name.at), remedy="Break the circle.")
         if not path.exists() or path.is_dir():
             raise PlaybookError(f"there is no file {self._source.label(path)}", where=str(name.at))
-        return self._file(path, imported.by(path, own), notes)
+        return self._file(path, imported.by(path, own), so_far)
 
-    def _play(self, entry: Mapping[Any, Any], imported: Imported, notes: dict[str, None], at: Position) -> Play:
+    def _play(self, entry: Mapping[Any, Any], imported: Imported, so_far: Gathered, at: Position) -> Play:
         own = keywords.read_all(_without_local(entry), Level.PLAY, at, what="a play")
         check_keywords(own, but=_LISTS)
         hosts = _hosts(own.get("hosts", ()), at)
         variables = {**own.get("vars", {}), **imported.vars}
         outer = merge(Keywords(tags=imported.tags), {name: value for name, value in own.items() if name != "vars"})
-        bare = Scope(Gathered(), imported.chain[-1:], outer, extra=imported.extra)
+        gathered = Gathered(local=so_far.local or _may_be_here(hosts))
+        bare = Scope(gathered, imported.chain[-1:], outer, extra=imported.extra)
         files, known_vars = self._vars_files(own.get("vars_files"), bare, at)
         around = replace(bare, vars={**variables, **known_vars})
         # The condition of an import is for tasks, not for handlers (playbook_include.py).
         scope = around.within(replace(outer, when=imported.when))
-        gathered = scope.gathered
         # In the order in which Ansible reads them, which decides the order of handlers (attribute.py, priorities).
         used = [self._unfolder.role(self._roles.use(each, at), scope) for each in own.get("roles", ())]
         handlers = self._unfolder.handlers(own.get("handlers"), around, at)
         parts = {part: self._unfolder.steps(own.get(part), scope, at) for part in ("pre_tasks", "post_tasks", "tasks")}
-        notes.update(gathered.notes)
+        so_far.notes.update(gathered.notes)
+        so_far.local = gathered.local
         flush: tuple[Step, ...] = (implicit("flush_handlers", at, outer),)
         middle = (*(step for each in used for step in each.steps), *parts["tasks"])
         return Play(
@@ -178,6 +179,11 @@ def _hosts(hosts: tuple[Any, ...], at: Position) -> tuple[Text, ...]:
     if not hosts or not all(isinstance(each, Text) and each.strip() for each in hosts):
         raise PlaybookError("a play without hosts", where=str(at), remedy="Write hosts: all, a group or a pattern.")
     return hosts
+
+
+def _may_be_here(hosts: tuple[Text, ...]) -> bool:
+    """Whether tasks may run on the control node: a play that makes files there, for others to send."""
+    return any(is_template(each) or here in each for each in hosts for here in ("localhost", "127.0.0.1", "Server"))
 
 
 def _without_local(entry: Mapping[Any, Any]) -> Mapping[Any, Any]:

@@ -17,12 +17,16 @@ _MAX_TASKS = 20_000
 
 @dataclass(slots=True)
 class Gathered:
-    """What the steps of a play bring for the whole of it, in the order found."""
+    """What the steps of a play bring for the whole of it, in the order found.
+
+    `local` says that something may have run on the control node by then.
+    """
 
     handlers: list[Task] = field(default_factory=list)
     roles: list[RoleRef] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     tasks: int = 0
+    local: bool = False
 
     def count(self, at: Position) -> None:
         """One more task. Raises PlaybookError when imports of imports spell too many."""

@@ -14,6 +14,7 @@ from orchestrator.playbook.load.inherit import merge
 from orchestrator.playbook.load.keywords import ON_INCLUDES, Level
 from orchestrator.playbook.load.scope import Scope
 from orchestrator.playbook.load.source import line_of
+from orchestrator.playbook.load.sources import check_source
 from orchestrator.playbook.load.syntax import check, check_arguments, check_keywords
 from orchestrator.playbook.load.values import flag, holds_template, is_template, nearest, say, static_text, text
 from orchestrator.playbook.model import Loop, Task
@@ -22,6 +23,7 @@ from orchestrator.playbook.templating.lookups import LOOKUPS
 from orchestrator.playbook.text import Position, Text
 
 BUILTIN = "ansible.builtin."
+FETCH = BUILTIN + "fetch"
 META = BUILTIN + "meta"
 INCLUDE_TASKS = BUILTIN + "include_tasks"
 INCLUDES = frozenset((INCLUDE_TASKS, BUILTIN + "include_role"))
@@ -79,7 +81,7 @@ def build(written: Written, scope: Scope) -> Task:
         foresee(action.module, arguments, action.at)
     elif action.module == META:
         _meta(action, scope)
-    return Task(
+    task = Task(
         name=own.get("name") or Text("", action.at),
         module=action.module,
         arguments=arguments,
@@ -94,6 +96,9 @@ def build(written: Written, scope: Scope) -> Task:
         files=scope.files,
         **{name: own[name] for name in _TASK_FIELDS if own.get(name) is not None},
     )
+    check_source(task, scope)
+    scope.gathered.local |= effective.delegate_to is not None or task.module == FETCH
+    return task
 
 
 def _arguments(action: Action) -> dict[str, Any]:

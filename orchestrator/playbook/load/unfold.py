@@ -119,8 +119,10 @@ class Unfolder:
                 raise PlaybookError(f"{part} takes a list of tasks, not {say(own[part])}", where=str(at))
         check_keywords(own, but=_PARTS)
         inside = scope.within(merge(scope.keywords, own))
+        # What fails in a block with a rescue may be meant to.
+        tried = replace(inside, doubtful=True) if own.get("rescue") else inside
         return Block(
-            block=self.steps(own.get("block"), inside, at),
+            block=self.steps(own.get("block"), tried, at),
             rescue=self.steps(own.get("rescue"), replace(inside, doubtful=True), at),
             always=self.steps(own.get("always"), inside, at),
             name=own.get("name") or Text("", at),
@@ -170,7 +172,7 @@ class Unfolder:
         """
         doubtful = scope.doubtful or bool(task.keywords.when) or task.loop is not None
         since = len(scope.files) if doubtful else scope.since
-        gathered = Gathered(tasks=scope.gathered.tasks)
+        gathered = Gathered(tasks=scope.gathered.tasks, local=scope.gathered.local)
         seen = replace(
             scope.within(task.inner or scope.keywords), gathered=gathered, doubtful=doubtful, since=since, trial=True
         )
@@ -185,6 +187,7 @@ class Unfolder:
             scope.gathered.notes[f"{error} ({task.at} would fail if it came to it)"] = None
         scope.gathered.notes.update(gathered.notes)
         scope.gathered.tasks = gathered.tasks
+        scope.gathered.local |= gathered.local
 
     def _look_into_file(self, task: Task, scope: Scope) -> None:
         name = task.free_form or Text("")

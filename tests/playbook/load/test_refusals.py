@@ -208,6 +208,41 @@ def test_refuses_what_an_unconditional_include_could_not_run(tmp_path: Path) -> 
         _load(tmp_path, site=_tasks("- include_tasks: a.yml"), a="- pacman: {name: x}")
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "- copy: {src: motd, dest: /x}",
+            "site.yml:3: the file motd was not found; nearest: mots. Put it into files/.",
+        ),
+        ("- template: {src: none.j2, dest: /x}", "site.yml:3: the file none.j2 was not found. Put it into templates/."),
+        ("- template: {src: bad.j2, dest: /x}", "templates/bad.j2:1: the filter 'nofilter' is not supported here"),
+        ("- copy: {src: motd, dest: /x}\n  when: x", ""),
+        ("- copy: {src: motd, dest: /x}\n  tags: x", ""),
+        ("- copy: {src: motd, dest: /x}\n  ignore_errors: true", ""),
+        ("- copy: {src: '{{ x }}', dest: /x}", ""),
+        ("- copy: {src: /motd, dest: /x, remote_src: true}", ""),
+        ("- copy: {src: mots, dest: /x}", ""),
+        ("- local_action: command touch motd\n- copy: {src: motd, dest: /x}", ""),
+        ("- block:\n    - copy: {src: motd, dest: /x}\n  rescue: []", "site.yml"),
+        ("- block:\n    - copy: {src: motd, dest: /x}\n  rescue:\n    - debug: msg=x", ""),
+    ],
+)
+def test_tells_which_files_are_missing_for_certain(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "mots").touch()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "bad.j2").write_text("{{ x | nofilter }}")
+    try:
+        _load(tmp_path, site=_tasks(text))
+        said = ""
+    except PlaybookError as error:
+        said = str(error).replace(f"{tmp_path}/", "")
+
+    assert said.startswith(says)
+    assert bool(said) == bool(says)
+
+
 def test_every_error_is_one_the_command_line_knows() -> None:
     assert issubclass(Unsupported, PlaybookError)
     assert issubclass(PlaybookError, OrchestratorError)
