@@ -8,6 +8,8 @@ import shlex
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
+from os.path import commonprefix
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -51,8 +53,7 @@ class Secrets:
         if not self._spellings:
             return value
         if self._pattern is None:
-            longest_first = sorted(self._spellings, key=lambda spelling: (-len(spelling), spelling))
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._pattern = re.compile(_any_of(sorted(self._spellings)))
         return self._masked(value, self._pattern)
 
     def _masked(self, value: Any, pattern: re.Pattern[str]) -> Any:
@@ -66,6 +67,21 @@ class Secrets:
             names = ("before", "after", "before_header", "after_header", "prepared")
             return replace(value, **{name: self._masked(getattr(value, name), pattern) for name in names})
         return value
+
+
+def _any_of(words: list[str]) -> str:
+    """A regular expression for the longest of `words`, which are sorted, at a place.
+
+    Words with a common beginning share it: one test a character, however many words there are.
+    """
+    branches = []
+    for _, group in groupby(words, key=lambda word: word[0]):
+        alike = list(group)
+        start = commonprefix(alike)  # noqa: RUF071  character by character is what is wanted
+        rest = [word[len(start) :] for word in alike if word != start]
+        optional = "?" if len(rest) < len(alike) else ""
+        branches.append(re.escape(start) + (f"(?:{_any_of(rest)}){optional}" if rest else ""))
+    return "|".join(branches)
 
 
 def _spellings(secret: str) -> Iterator[str]:

@@ -92,7 +92,7 @@ class Attempt:
         at = self.leaf.task.at
         try:
             if loop.lookup != "loop":
-                return self.templar.loop_items(loop.lookup, loop.items, at), None
+                return self.templar.loop_items(loop.lookup, loop.items, at, module=self.leaf.task.module), None
             items = self.templar.render(loop.items, at)
         except UndefinedFault as error:
             return None, error

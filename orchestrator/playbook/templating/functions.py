@@ -50,10 +50,10 @@ def lookup_name(name: str) -> str:
     return name.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
 
 
-def invoke(rendering: Rendering, name: str, terms: list[Any], options: dict[str, Any], *, loop: bool = False) -> Any:
+def invoke(rendering: Rendering, name: str, terms: list[Any], options: dict[str, Any], *, loop: str = "") -> Any:
     """What the lookup `name` finds: a list with ``wantlist``, else one value, texts joined by commas.
 
-    `loop` says that ``with_<name>`` asks. Raises TemplateFault.
+    `loop` is the folder for first_found if ``with_<name>`` asks. Raises TemplateFault.
     """
     lookup = LOOKUPS.get(lookup_name(name))
     if lookup is None:

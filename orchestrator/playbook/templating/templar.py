@@ -124,15 +124,16 @@ class Templar:
 
         return templar._call(content, Position(name, 1))  # noqa: SLF001  own class
 
-    def loop_items(self, lookup: str, terms: Any, at: Position | None = None) -> list[Any]:
-        """The items of ``with_<lookup>: terms``."""
+    def loop_items(self, lookup: str, terms: Any, at: Position | None = None, *, module: str = "") -> list[Any]:
+        """The items of ``with_<lookup>: terms`` on a task of `module`, which decides where first_found looks."""
+        kind = next((f"{word}s" for word in ("template", "var") if word in module), "files")
 
         def items(rendering: Rendering) -> Any:
             value = rendering.settled(terms, "")
             if isinstance(value, str):
                 value = value.strip()
             listed = value if isinstance(value, list | tuple) else [value]
-            found = invoke(rendering, lookup, list(listed), {"wantlist": True}, loop=True)
+            found = invoke(rendering, lookup, list(listed), {"wantlist": True}, loop=kind)
             return final(found, rendering.budget)
 
         result = self._call(items, at)

@@ -246,3 +246,14 @@ def test_much_is_seen_before_a_run(text: str, expression: bool, faults: list[str
 
 def test_text_without_a_place_is_rendered_too() -> None:
     assert _fault(lambda: templar().render(Text("{{ nope }}"), Position("tasks.yml", 4))).where == "tasks.yml:4"
+
+
+def test_first_found_looks_where_the_module_would(folder: Path) -> None:
+    for kind in ("files", "templates", "vars"):
+        (folder / kind).mkdir()
+        (folder / kind / "main").touch()
+    found = [
+        templar(folder).loop_items("first_found", trusted(["main"]), module=f"ansible.builtin.{module}")
+        for module in ("copy", "template", "include_vars")
+    ]
+    assert found == [[str(folder / kind / "main")] for kind in ("files", "templates", "vars")]

@@ -20,6 +20,9 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
+_WIDEST = 64
+
+
 def to_yaml(value: Any, *_: Any, default_flow_style: bool | None = None, **options: Any) -> str:
     """YAML, lists and mappings of scalars in one line."""
     text = yaml.dump(plain(value), Dumper=_Dumper, allow_unicode=True, default_flow_style=default_flow_style, **options)
@@ -53,8 +56,10 @@ def from_yaml_all(value: Any) -> Any:
 
 def to_json(value: Any, **options: Any) -> str:
     """JSON in one line."""
-    if options.get("indent"):
-        options["indent"] = min(options["indent"], 64) if isinstance(options["indent"], int) else options["indent"]
+    for name in ("vault_to_text", "preprocess_unsafe", "profile"):
+        options.pop(name, None)  # Ansible's, which change nothing for plain values
+    if isinstance(options.get("indent"), int):
+        options["indent"] = min(options["indent"], _WIDEST)
     return json.dumps(_with_text_keys(plain(value)), default=_spelled, **options)
 
 

@@ -15,12 +15,12 @@ _TRUE = frozenset(("y", "yes", "on", "1", "true", "t"))
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a lookup: its `terms` and `options`; `loop` says that it is a task's ``with_...``."""
+    """One call of a lookup: its `terms` and `options`; for a task's ``with_...`` `loop` is where its files would be."""
 
     rendering: Rendering
     terms: list[Any]
     options: Mapping[str, Any]
-    loop: bool = False
+    loop: str = ""
 
     @property
     def files(self) -> LookupContext:

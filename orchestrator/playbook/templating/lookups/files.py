@@ -81,16 +81,15 @@ def first_found(call: Call) -> list[str]:
     options = call.only(files=[], paths=[], skip=False)
     skips = flag(options["skip"])
     names: list[str] = []
-    for term in _known(call.terms, drop=call.loop) or _listed(options["files"]):
+    for term in _known(call.terms, drop=bool(call.loop)) or _listed(options["files"]):
         if isinstance(term, Mapping):
             names += _combined(_listed(term.get("files", [])), _listed(term.get("paths", [])))
             skips = flag(term.get("skip", skips))
         else:
             names += _combined([str(term)], _listed(options["paths"]))
     for name in names:
-        for kind in ("files", "templates", "vars") if call.loop else ("files",):
-            if path := call.files.find(name, kind):
-                return [os.path.abspath(path)]  # noqa: PTH100  links stay
+        if path := call.files.find(name, call.loop or "files"):
+            return [os.path.abspath(path)]  # noqa: PTH100  links stay
     if skips:
         return []
     raise FileNotFoundError("No file was found when using first_found.")
