@@ -117,6 +117,7 @@ async def deliver(content: Content, arguments: DeliveryArguments, target: Target
         "dest": arguments.dest,
         "base": content.name or None,
         "sha1": content.sha1,
+        "size": None if isinstance(content.data, Path) else content.size,
         "force": arguments.force,
         "follow": arguments.follow,
         "backup": arguments.backup,

@@ -101,7 +101,7 @@ async def _write(
     if target.check or edited.final:
         return None
     if edited.content is not None:
-        variables["sha1"] = hashlib.sha1(edited.content, usedforsecurity=False).hexdigest()
+        variables["size"] = len(edited.content)
         variables["was"] = None if original is None else hashlib.sha1(original, usedforsecurity=False).hexdigest()
         return written(await target.sh(_EDIT, "edit_write", stdin=edited.content, **variables))
     if read.flag("adjusted"):

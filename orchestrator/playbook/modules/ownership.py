@@ -100,6 +100,7 @@ def common(arguments: FileArguments, target: Target) -> dict[str, Any]:
         "backup": None,
         "validate": None,
         "sha1": None,
+        "size": None,
     }
 
 
@@ -115,7 +116,7 @@ def validation(command: str | None) -> list[str] | None:
 def written(answer: Answer) -> Answer:
     """`answer` of a program that puts files. Raises TaskFailed, telling what a ``validate`` command said."""
     if answer.has("validate_rc"):
-        stdout, stderr = answer.get("validate_stdout"), answer.stderr.decode("utf-8", "replace")
+        stdout, stderr = answer.get("validate_stdout"), answer.get("validate_stderr")
         rc = int(answer.get("validate_rc"))
         msg = f"failed to validate: rc:{rc} error:{stderr.strip() or stdout}"
         raise TaskFailed(msg, exit_status=rc, stdout=stdout, stderr=stderr)

@@ -182,10 +182,16 @@ async def test_content_cut_short_never_becomes_the_file(target: LocalTarget, tmp
     whole = Content.of(b"all of it")
     short = Content(b"all of", whole.sha1, whole.md5, whole.size)
     (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(TaskFailed, match="does not match the expected checksum"):
+    with pytest.raises(TaskFailed, match="does not have the expected size"):
         await deliver(short, wanting(tmp_path / "file"), target)
+    source = tmp_path / "source"
+    source.write_bytes(b"a" * (AT_ONCE + 1))
+    large = Content.of_file(source)
+    source.write_bytes(b"b" * (AT_ONCE + 1))
+    with pytest.raises(TaskFailed, match="does not match the expected checksum"):
+        await deliver(large, wanting(tmp_path / "file"), target)
     assert (tmp_path / "file").read_bytes() == b"old"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "source"]
 
 
 async def test_diffs_show_text_and_only_name_what_is_not(target: LocalTarget, tmp_path: Path) -> None:

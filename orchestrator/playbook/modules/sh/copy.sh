@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # One file from the control node; needs files.sh. Variables: dest, base (the name it takes in a folder; unset for content
-# without a name), sha1, force, follow, directory_mode, withheld (the content did not come along: ask for it).
+# without a name), sha1, size (unset for content that may have changed since that was computed), force, follow, directory_mode, withheld (the content did not come along: ask for it).
 # The rules are those of Ansible's copy action and module.
 
 copy() {
@@ -31,7 +31,7 @@ copy_one() {
     if [ ! -L "$dest" ] && [ -f "$dest" ] && digest "$dest" && [ "$digest" = "$sha1" ]; then
         drain "$3"
         apply "$dest"
-        look "$dest"
+        glance "$dest"
     else
         say copied 1
         show "$dest"

@@ -14,7 +14,7 @@ edit_read() {
     [ -e "$path" ] || return 0
     say exists 1
     [ -f "$path" ] || fail "$path is not a regular file"
-    look "$path" -L
+    if [ -L "$path" ]; then look "$path" -L; else look "$path"; fi
     [ "$is_size" -le "$at_most" ] || fail "$path is larger than $at_most bytes"
     apply "$path"
     say adjusted "$altered"
@@ -35,6 +35,7 @@ edit_write() {
         resolve "$path"
         file=$resolved
     fi
+    new_too=1
     digest "$file"
     if [ "$digest" != "$was" ]; then
         say meanwhile 1

@@ -23,7 +23,7 @@ file() {
         *) [ -z "$src" ] || fail "src option requires state to be 'link' or 'hard'" ;;
     esac
     "file_$state"
-    look "$path" || is_line=
+    glance "$path" || is_line=
     tell "$path"
     say was "$was"
     say state "$state"
@@ -56,7 +56,7 @@ followed() {
 
 file_absent() {
     [ "$was" != absent ] || return 0
-    altered=1
+    altered=1 looked_at=
     if [ -n "$diff" ] && [ "$was" = directory ]; then
         find "$path" -mindepth 1 -type d -print0
         printf '\0'
@@ -217,6 +217,7 @@ file_hard() {
 
 # link_to [-s]: make $path a link to $src, in one step where there was something.
 link_to() {
+    looked_at=
     if [ "$was" = absent ]; then
         ln ${1+-s} -- "$src" "$path" || fail "Error while linking"
         return

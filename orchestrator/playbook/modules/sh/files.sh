@@ -15,7 +15,7 @@ fail() {
 # begin PATH: before all else in a program. Forgets what the task's environment may have left in our variables; $expanded
 # is PATH as `expand` gives it, with ./ before a leading dash, so that no program takes it for an option.
 begin() {
-    fresh='' altered='' mask='' exists='' model='' backup_of=''
+    fresh='' altered='' mask='' exists='' model='' backup_of='' looked_at='' new_too=''
     expand "$1"
     case $expanded in -*) expanded=./$expanded ;; esac
 }
@@ -98,11 +98,20 @@ number_of() {
 
 # look PATH [-L]: what PATH is (with -L what it points to), as is_*; false when there is nothing.
 look() {
-    is_line=$(stat ${2+-L} -c '%f:%u:%g:%s:%h:%i:%d:%U:%G' "$1" 2>/dev/null) && looked
+    looked_at=
+    is_line=$(stat ${2+-L} -c '%f:%u:%g:%s:%h:%i:%d:%U:%G' "$1" 2>/dev/null) || return
+    looked
+    looked_at=${2-$1}
+}
+
+# glance PATH: look, unless that is what was done last and nothing has been changed since.
+glance() {
+    [ "$looked_at" = "$1" ] || look "$1"
 }
 
 # looked: is_line, split at its colons.
 looked() {
+    looked_at=
     IFS=:
     set -f
     # shellcheck disable=SC2086
@@ -121,7 +130,7 @@ tell() {
 
 # differ WHAT BEFORE AFTER: something is, or would be, changed; only the diff shows how.
 differ() {
-    altered=1
+    altered=1 looked_at=
     [ -z "$diff" ] || {
         say "before.$1" "$2"
         say "after.$1" "$3"
@@ -204,7 +213,7 @@ wish() {
 # apply PATH: give it the owner, group, mode and so on asked for; altered=1 when any was different. In check mode
 # nothing is done.
 apply() {
-    if look "$1"; then
+    if glance "$1"; then
         adjust "$1"
     else
         [ -n "$check" ] || fail "could not look at $1"
@@ -331,8 +340,9 @@ abandon() {
 }
 
 # put PATH COMMAND...: make what COMMAND writes the content of PATH: written beside it under a name nobody can guess,
-# checked against $sha1, given the old file's owner, mode and ACL and then what is asked for, validated, and renamed.
-# A symbolic link is replaced, not followed. After it is_* tell of the new file. When $model is set, the new file takes
+# checked against $size or else $sha1, given the old file's owner, mode and ACL and then what is asked for, validated, and renamed.
+# A symbolic link is replaced, not followed. After it is_* tell of the new file. $new_too asks whether a new
+# file got other attributes than by itself. When $model is set, the new file takes
 # that one's time of modification, and its mode instead of the old one's owner and mode.
 put() {
     path=$1
@@ -370,12 +380,12 @@ put_fresh() {
     held=/proc/self/fd/7
     [ -e "$held" ] || held=$fresh
     complaint=$("$@" 2>&1 >&7) || abandon "could not write beside $path: ${complaint%%"$newline"*}"
-    if [ -n "$sha1" ]; then
+    if [ -n "$sha1" ] && [ -z "$size" ]; then
         digest "$held"
         [ "$digest" = "$sha1" ] || abandon "Copied file does not match the expected checksum. Transfer failed."
     fi
     exists=
-    if [ ! -L "$path" ] && look "$path"; then exists=1; fi
+    if [ -e "$path" ] && [ ! -L "$path" ] && look "$path"; then exists=1; fi
     if [ -n "$model" ]; then
         look "$model" -L
         touch -c -r "$model" "$held"
@@ -393,27 +403,31 @@ put_fresh() {
     elif [ -z "$exists" ]; then
         is_mode=$((0666 & ~mask)) is_type=$((0100000))
     fi
-    wish '' ''
-    if [ -n "$want_uid$want_gid" ]; then
-        if [ -z "$exists" ]; then put_differs; fi
-        chown "$want_uid${want_gid:+:$want_gid}" "$held" || abandon "chown failed"
+    if [ -z "$exists" ] && [ -n "$new_too" ]; then put_differs; fi
+    if [ -n "$owner$group" ] && ! chown "$owner${group:+:$group}" "$held"; then
+        wish '' ''
+        abandon "chown failed"
     fi
     wanted "$is_mode" "$is_type"
-    if [ -z "$exists" ] && [ "$want" -ne "$is_mode" ]; then say adjusted 1; fi
-    if [ -z "$exists" ] || [ -n "$want_uid$want_gid$mode$model" ]; then
+    if [ -z "$exists" ] || [ -n "$owner$group$mode$model" ]; then
         octal "$want"
         chmod "$octal" "$held" || abandon "chmod failed"
     fi
     if [ -n "$validate" ]; then put_validate; fi
     look "$fresh" || abandon "could not look at $fresh"
+    [ -z "$size" ] || [ "$is_size" -eq "$size" ] || abandon "Copied file does not have the expected size. Transfer failed."
 }
 
-# put_differs: a new file is not to belong to whom it would by itself.
+# put_differs: whether a new file is to have another owner or mode than it would by itself.
 put_differs() {
-    new_mode=$is_mode new_type=$is_type
+    wanted "$is_mode" "$is_type"
+    [ "$want" -eq "$is_mode" ] || say adjusted 1
+    [ -n "$owner$group" ] || return 0
+    wish '' ''
+    own_mode=$is_mode own_type=$is_type
     look "$held" -L
     [ "${want_uid:-$is_uid}:${want_gid:-$is_gid}" = "$is_uid:$is_gid" ] || say adjusted 1
-    is_mode=$new_mode is_type=$new_type
+    is_mode=$own_mode is_type=$own_type
 }
 
 put_validate() {
@@ -423,9 +437,17 @@ put_validate() {
         case $word in *%s*) word=${word%%'%s'*}$fresh${word#*'%s'} ;; esac
         set -- "$@" "$word"
     done
-    said=$("$@" 7>&-) || {
+    # It gets none of our descriptors: what it leaves running must not be able to speak for us.
+    said=$(
+        exec 5>&1
+        complaint=$("$@" 2>&1 >&5 5>&- 7>&- 9>&-)
+        code=$?
+        printf '|%s|%s' "$token" "$complaint"
+        exit "$code"
+    ) || {
         say validate_rc $?
-        say validate_stdout "$said"
+        say validate_stdout "${said%"|$token|"*}"
+        say validate_stderr "${said##*"|$token|"}"
         abandon "failed to validate"
     }
 }

@@ -3,6 +3,7 @@
 # local_follow, directory_mode, preserve (the mode is that of src).
 
 copy_there() {
+    size=
     begin "$src"
     from=$expanded
     begin "$dest"
