@@ -77,9 +77,11 @@ async def _run(target: LocalTarget, src: Path | str, dest: Path, **arguments: An
 
 @pytest.mark.parametrize("name", [*_FORMATS, "tar.zst", "zip"])
 async def test_an_archive_is_unpacked_once(target: LocalTarget, source: Path, dest: Path, name: str) -> None:
-    if name == "tar.zst" and target.shell.name == "busybox":
-        pytest.skip("busybox has no zstd")
     archive = _pack(source, name)
+    if (name, target.shell.name) == ("tar.zst", "busybox"):
+        with pytest.raises(TaskFailed, match="could not read the archive"):
+            await _run(target, archive, dest)
+        return
     target.check = True
     assert (await _run(target, archive, dest)).changed
     assert list(dest.iterdir()) == []

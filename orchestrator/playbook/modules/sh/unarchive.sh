@@ -55,7 +55,7 @@ unarchive_source() {
 
 # unarchive_kind: $handler, Ansible's word for it; $packed, what tar needs to read it; and the $names in it.
 unarchive_kind() {
-    tar=''
+    tar='' times=%s:%Y
     # shellcheck disable=SC2046  # a word a byte
     set -- $(head -c 6 "$archive" | od -An -tx1)
     case $* in
@@ -71,6 +71,8 @@ unarchive_kind() {
         command -v unzip >/dev/null || fail "Failed to find handler for \"$src\": the host has no unzip"
         unzip -l "$archive" >/dev/null || fail "Failed to find handler for \"$src\": unzip could not handle the archive"
         gnu=''
+        # busybox's unzip gives files the time at which it unpacks them.
+        case $(unzip -v 2>/dev/null) in UnZip*) ;; *) times=%s ;; esac
         return
     fi
     for tar in gtar tar ''; do ! command -v "$tar" >/dev/null || break; done
@@ -168,7 +170,7 @@ unarchive_described() {
     [ -n "$group" ] || all=$all:%g
     xargs -0 stat -c "$all:%N" <"$scratch/all"
     [ ! -s "$scratch/files" ] || {
-        xargs -0 stat -c '%s:%Y:%n' <"$scratch/files"
+        xargs -0 stat -c "$times:%n" <"$scratch/files"
         xargs -0 sha1sum <"$scratch/files"
     }
 }
@@ -191,7 +193,9 @@ unarchive_unpack() {
 # unarchive_adjust: attributes of what was unpacked. A link in the archive must not lead to files elsewhere.
 unarchive_adjust() {
     sed -e 's|^/*||' -e 's|/$||' -e '/^$/d' -e 's|^\./||' -e 's|^|./|' "$scratch/names" |
-        grep -Ev '(^|/)\.\.(/|$)' >"$scratch/ours"
+        grep -Ev '(^|/)\.\.(/|$)' >"$scratch/inside"
+    # A folder at the top counts also where the archive does not name it.
+    { sed -n 's|^\(\./[^/]*\)/.*|\1|p' "$scratch/inside"; cat "$scratch/inside"; } | sort -u >"$scratch/ours"
     sed -n 's|/[^/]*$||p' "$scratch/ours" | sort -u >"$scratch/folders"
     while IFS= read -r folder; do
         while [ "$folder" != . ]; do
