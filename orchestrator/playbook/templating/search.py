@@ -19,12 +19,14 @@ class LookupContext:
     """What lookups may use besides variables.
 
     `search` are the folders in which relative files are looked for, the role's first; `base` is the playbook's folder,
-    where commands run. `vault` opens encrypted files and values.
+    where commands run. `vault` opens encrypted files and values. Templates that another one includes may also be in
+    `beside`, the folders of the templates that are being rendered.
     """
 
     search: tuple[Path, ...] = ()
     base: Path = field(default_factory=Path)
     vault: Vault | None = None
+    beside: tuple[Path, ...] = ()
 
     def candidates(self, name: str, kind: str = "files") -> Iterator[Path]:
         """Where `name` may be, best first: in each folder's `kind` folder, then in the folder (Ansible's order)."""
@@ -59,7 +61,7 @@ class LookupContext:
         """Content and path of the template that another one includes, imports or extends as `name`."""
         if ".." in PurePosixPath(name).parts:
             raise jinja2.TemplateNotFound(name)
-        for folder in self.search:
+        for folder in dict.fromkeys((*self.search, self.base, *self.beside)):
             for path in (folder / "templates" / name.lstrip("/"), folder / name.lstrip("/")):
                 if path.is_file():
                     return self.text(path), str(path)

@@ -62,6 +62,10 @@ class Templar:
         """A templar with other variables, of another host or task, that shares what is compiled."""
         return Templar(variables, lookups=lookups or self.lookups, secrets=self._secrets, environment=self._environment)
 
+    def relocated(self, lookups: LookupContext) -> Templar:
+        """This templar with files elsewhere."""
+        return self.fresh(self.variables, lookups)
+
     def names(self) -> list[str]:
         """The names of all variables."""
         return [name for name in self.variables if isinstance(name, str)]
@@ -114,7 +118,8 @@ class Templar:
         `overrides` are Jinja2's settings as the template module names them; a first line ``#jinja2: name: value, ...``
         overrides those. trim_blocks is on, as in Ansible.
         """
-        templar = self.with_variables(extra or {})
+        lookups = replace(self.lookups, beside=(Path(name).parent,)) if Path(name).is_absolute() else self.lookups
+        templar = self.with_variables(extra or {}).relocated(lookups)
 
         def content(rendering: Rendering) -> str:
             value = templar.file(rendering, text, name, overrides or {})
@@ -172,8 +177,7 @@ class Templar:
         self, rendering: Rendering, path: Path, overrides: Mapping[str, Any], extra: Mapping[str, Any]
     ) -> Any:
         """The same for the file at `path` and `extra` variables, while something else is being rendered."""
-        lookups = replace(self.lookups, search=(path.parent, *self.lookups.search))
-        templar = self.with_variables(extra).fresh(ChainMap(dict(extra), self.variables), lookups)  # type: ignore[arg-type]
+        templar = self.with_variables(extra).relocated(replace(self.lookups, beside=(path.parent,)))
         return templar.file(Rendering(templar, rendering), self.lookups.text(path), str(path), overrides)
 
     def reveal(self, value: Vaulted, label: str) -> Decrypted:

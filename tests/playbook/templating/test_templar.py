@@ -257,3 +257,13 @@ def test_first_found_looks_where_the_module_would(folder: Path) -> None:
         for module in ("copy", "template", "include_vars")
     ]
     assert found == [[str(folder / kind / "main")] for kind in ("files", "templates", "vars")]
+
+
+def test_templates_include_what_is_beside_them(folder: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep/part.j2").write_text("part {{ n }}", encoding="utf-8")
+    assert templar(folder, n=1).render_file("{% include 'part.j2' %}", str(folder / "deep/main.j2")) == "part 1"
+    (folder / "deep/main.j2").write_text("<{% include 'part.j2' %}>", encoding="utf-8")
+    assert templar(folder, n=1).render(template("{{ lookup('template', 'deep/main.j2') }}")) == "<part 1>"
+    with pytest.raises(TemplateFault, match="there is no template 'part.j2'"):
+        templar(folder, n=1).render_file("{% include 'part.j2' %}", "main.j2")
