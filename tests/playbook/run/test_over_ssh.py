@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +15,6 @@ from orchestrator.inventory.load import load_file
 from orchestrator.playbook.events import Counts, Outcome
 from orchestrator.ssh import Keys, Limits, Phase, Pool, Trust
 from tests.playbook.run.play import Stage
-from tests.ssh.conftest import here
 from tests.sshd import Fleet, fleet
 
 _QUICK = Limits(connect_timeout=3.0, keepalive=1.0, keepalive_count=2, drain=0.5)
@@ -38,10 +39,12 @@ async def remote(tmp_path: Path, servers: Fleet) -> AsyncIterator[Stage]:
         yield Stage(tmp_path / "remote", pool, f"all:\n  hosts:\n{hosts}")
 
 
-async def _running(mark: str, count: int) -> None:
+async def _pid(file: Path) -> int:
+    """The process id that a task writes into `file` when it has begun."""
     async with asyncio.timeout(10):
-        while len(here(mark)) < count:  # noqa: ASYNC110  processes tell nobody
-            await asyncio.sleep(0.05)
+        while not file.exists() or not file.read_text().strip():  # noqa: ASYNC110  files tell nobody
+            await asyncio.sleep(0.02)
+    return int(file.read_text())
 
 
 async def test_a_connection_lost_in_a_task_may_have_run(remote: Stage, servers: Fleet) -> None:
@@ -52,15 +55,19 @@ async def test_a_connection_lost_in_a_task_may_have_run(remote: Stage, servers: 
               gather_facts: false
               tasks:
                 - name: long
-                  command: sleep {{ '444.04' if inventory_hostname == 'web1' else '0' }}
+                  shell: echo $$ >{{ inventory_hostname }}; exec sleep {{ seconds }}
+                  args: {chdir: "{{ playbook_dir }}"}
+                  vars: {seconds: "{{ 444 if inventory_hostname == 'web1' else 0 }}"}
                 - name: after
                   command: "true"
             """
         )
     )
-    await _running("444.04", 1)
+    pid = await _pid(remote.folder / "web1")
     servers.servers[0].signal_sessions(signal.SIGKILL)
     ended = await run
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)  # nobody else can: the host was not reached again
     result = remote.results("long")["web1"]
     assert result.outcome is Outcome.UNREACHABLE
     assert result.may_have_run

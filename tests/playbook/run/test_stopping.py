@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 import pytest
@@ -22,6 +23,11 @@ _SLEEPING = """
 """
 
 
+def _mark(number: int) -> str:
+    """Seconds to sleep that no other process sleeps."""
+    return f"333.{os.getpid()}{number}"
+
+
 async def _gone(mark: str) -> None:
     async with asyncio.timeout(10):
         while here(mark):  # noqa: ASYNC110  processes tell nobody
@@ -35,8 +41,8 @@ async def _running(mark: str) -> None:
 
 
 async def test_a_stop_ends_what_runs_and_begins_nothing(stage: Stage) -> None:
-    run = asyncio.create_task(stage.play(_SLEEPING.format(length="333.01")))
-    await _running("333.01")
+    run = asyncio.create_task(stage.play(_SLEEPING.format(length=_mark(1))))
+    await _running(_mark(1))
     begun = time.monotonic()
     stage.stop.set()
     ended = await run
@@ -46,7 +52,7 @@ async def test_a_stop_ends_what_runs_and_begins_nothing(stage: Stage) -> None:
     assert stage.started == ["long"]
     assert {result.outcome for result in stage.results("long").values()} == {Outcome.FAILED}
     assert all("stopped on request" in result.message for result in stage.results("long").values())
-    await _gone("333.01")
+    await _gone(_mark(1))
 
 
 async def test_a_stop_does_not_wait_for_a_pause(stage: Stage) -> None:
@@ -97,21 +103,21 @@ async def test_a_stop_before_the_beginning_touches_no_host(stage: Stage) -> None
 
 
 async def test_cancelling_leaves_nothing_behind(stage: Stage) -> None:
-    run = asyncio.create_task(stage.play(_SLEEPING.format(length="333.02")))
-    await _running("333.02")
+    run = asyncio.create_task(stage.play(_SLEEPING.format(length=_mark(2))))
+    await _running(_mark(2))
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    await _gone("333.02")
+    await _gone(_mark(2))
 
 
 async def test_the_keyword_timeout_fails_the_task_and_ends_it(stage: Stage) -> None:
-    playbook = """
+    playbook = f"""
     - hosts: one
       gather_facts: false
       tasks:
         - name: long
-          command: sleep 333.03
+          command: sleep {_mark(3)}
           timeout: 1
           ignore_errors: true
         - name: after
@@ -121,4 +127,4 @@ async def test_the_keyword_timeout_fails_the_task_and_ends_it(stage: Stage) -> N
     assert "within 1 s" in stage.results("long")["one"].message
     assert ended.recap["one"].ignored == 1
     assert stage.results("after")["one"].outcome is Outcome.CHANGED
-    await _gone("333.03")
+    await _gone(_mark(3))
