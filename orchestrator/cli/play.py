@@ -66,6 +66,7 @@ def play(
     options = "; ".join(f"{name} {','.join(values)}" for name, values in told.items() if values)
 
     async def work(app: App, stop: asyncio.Event) -> int:
+        from orchestrator.cli.output import note
         from orchestrator.cli.playscreen import print_plan
 
         plan = app.playbooks.plan(
@@ -73,11 +74,14 @@ def play(
             limit=limit,
             check=check,
             diff=diff,
-            tags=chosen,
+            # As ansible-playbook: all the tags there are, also of tasks that run only when asked for.
+            tags=chosen or (["all", "never"] if list_tags and not skipped else []),
             skip_tags=skipped,
             extra_vars=extra_vars or (),
             passwords=await asyncio.to_thread(_vault_passwords, vault_files or (), ask_vault, stop),
         )
+        for line in plan.playbook.notes:
+            note(f"orchestrator: {line}")
         if list_hosts or list_tasks or list_tags or syntax_check:
             print_plan(plan, hosts=list_hosts, tasks=list_tasks, tags=list_tags)
             return 0

@@ -108,8 +108,8 @@ class Playbooks:
         secrets = Secrets()
         vault = Vault(passwords, secrets)
         loader = Loader(vault=vault, secrets=secrets, roles_path=[self._folder / "roles"], base=path.parent)
-        playbook = loader.playbook(path.absolute())
         extra = _extra_vars(loader, extra_vars)
+        playbook = loader.playbook(path.absolute(), extra)
         options = Options(limit, check, diff, tuple(tags), tuple(skip_tags), extra)
         inventory = self._inventory_for(path.absolute().parent, vault if passwords else None, secrets)
         for host in inventory.hosts:

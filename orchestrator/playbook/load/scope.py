@@ -12,7 +12,7 @@ from orchestrator.playbook.load.keywords import Level
 from orchestrator.playbook.model import NOTHING, Keywords, RoleRef, Task
 from orchestrator.playbook.text import Position
 
-_MAX_TASKS = 20_000
+_MAX_TASKS = 10_000
 
 
 @dataclass(slots=True)
