@@ -67,7 +67,8 @@ class File(Module[FileModuleArguments]):
         if state in ("link", "hard"):
             keys["src"] = answer.get("src")
         keys |= described(answer) if state != "absent" else {"state": "absent"}
-        return Result(answer.flag("changed"), keys, (_diff(answer),) if target.diff else ())
+        diff = _diff(answer)
+        return Result(answer.flag("changed"), keys, (diff,) if target.diff and diff.before != diff.after else ())
 
 
 def _moment(when: str | None, written: str, state: str | None) -> str | None:

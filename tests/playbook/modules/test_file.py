@@ -218,6 +218,8 @@ async def test_the_diff_names_each_difference(target: LocalTarget, tmp_path: Pat
     path = str(tmp_path / "d")
     assert json.loads(changed.diffs[0].before) == {"mode": "0755", "owner": 0, "path": path}
     assert json.loads(changed.diffs[0].after) == {"mode": "0700", "owner": 1, "path": path}
+    inside = await file(target, tmp_path / "d", state="directory", recurse=True, owner="daemon")
+    assert (inside.changed, inside.diffs) == (True, ())
     gone = await file(target, tmp_path / "d", state="absent")
     content = {"directories": [f"{path}/e"], "files": [f"{path}/f"]}
     assert json.loads(gone.diffs[0].before) == {"path": path, "path_content": content, "state": "directory"}

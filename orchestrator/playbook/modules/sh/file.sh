@@ -115,7 +115,10 @@ file_directory() {
         directory)
             apply "$path"
             stamp "$path"
-            if [ -n "$recurse" ]; then adjust_tree "$path"; fi
+            if [ -n "$recurse" ]; then
+                diff='' # which is of the folder itself
+                adjust_tree "$path"
+            fi
             ;;
         *) fail "$path already exists as a $was" ;;
     esac
