@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 
 def seconds(work: Callable[[], object], *, runs: int = 7) -> list[float]:
@@ -19,11 +20,13 @@ def seconds(work: Callable[[], object], *, runs: int = 7) -> list[float]:
     return taken
 
 
-def program(argv: Sequence[str], environ: Mapping[str, str]) -> Callable[[], object]:
-    """A program to run to a successful end, its output thrown away."""
+def program(argv: Sequence[str], environ: Mapping[str, str], folder: Path | None = None) -> Callable[[], object]:
+    """A program to run in `folder` to a successful end, its output thrown away."""
 
     def run() -> None:
-        done = subprocess.run(argv, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            argv, env=environ, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise SystemExit(f"{' '.join(argv)}\n{done.stdout}{done.stderr}")
 
