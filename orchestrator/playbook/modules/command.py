@@ -139,8 +139,11 @@ def _stopped(why: str, arguments: CommandArguments, cmd: str | list[str], check:
 
 def _not_started(answer: Answer, cmd: str | list[str], program: str) -> TaskFailed:
     number = answer.get("errno")
-    keys = _not_run(cmd) | {"rc": int(number) if number.isdecimal() else 2}
-    return TaskFailed(f"Error executing command: {_ERRNO.get(number, 'it cannot be run')}: {program!r}", **keys)
+    why = _ERRNO.get(number, "it cannot be run")
+    line = cmd if isinstance(cmd, str) else shlex.join(cmd)
+    rc = int(number) if number.isdecimal() else 2
+    lines: dict[str, list[str]] = {"stdout_lines": [], "stderr_lines": []}
+    return TaskFailed(f"Error executing command: {why}: {program!r}", rc=rc, cmd=line, stdout="", stderr="", **lines)
 
 
 MODULE = Command()

@@ -27,6 +27,12 @@ def outputs(answer: Answer, *, strip: bool = False) -> dict[str, Any]:
     return keys
 
 
+def said(answer: Answer) -> dict[str, Any]:
+    """``stdout`` and ``stderr`` with their lines, where there is anything, of the programs that a module ran."""
+    told = outputs(answer)
+    return {key: told[key] for key in told if key != "rc" and told[key.removesuffix("_lines")]}
+
+
 def truncation(answer: Answer) -> str:
     """What to say when output was left out, else nothing."""
     return f"output beyond {OUTPUT_LIMIT >> 20} MiB was left out" if answer.truncated else ""

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from orchestrator.playbook.modules.accounts import ACCOUNTS
 from orchestrator.playbook.modules.base import Arguments, Module, Result, Target, TaskFailed
+from orchestrator.playbook.modules.execute import said
 from orchestrator.playbook.modules.fields import Flag, Whole, Words
 from orchestrator.playbook.modules.library import library
 
@@ -58,10 +59,7 @@ class Group(Module[GroupArguments]):
         changed = answer.flag("changed")
         if target.check and changed and (arguments.state == "absent" or not answer.has("gid")):
             return Result(changed=True)
-        keys["state"] = arguments.state
-        for key, output in (("stdout", answer.stdout), ("stderr", answer.stderr)):
-            if output:
-                keys[key] = output.decode("utf-8", "replace")
+        keys |= {"state": arguments.state} | said(answer)
         if answer.has("gid"):
             keys |= {"system": arguments.system, "gid": int(answer.get("gid"))}
         return Result(changed=changed, keys=keys)

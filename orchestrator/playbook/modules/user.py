@@ -19,6 +19,7 @@ from orchestrator.playbook.modules.account import (
 )
 from orchestrator.playbook.modules.accounts import ACCOUNTS
 from orchestrator.playbook.modules.base import Answer, Module, Result, Target, TaskFailed
+from orchestrator.playbook.modules.execute import said
 from orchestrator.playbook.modules.library import library
 
 _PROGRAM = library("user", ACCOUNTS, tidy=True)
@@ -80,7 +81,7 @@ async def _remove(wish: UserArguments, now: Account | None, answer: Answer, targ
     else:
         command = ("deluser", *(["--remove-home"] if wish.remove else []), wish.name)
     done = await _apply(wish, [command], target, b"")
-    return Result(changed=True, keys=keys | {"force": wish.force, "remove": wish.remove} | _said(done))
+    return Result(changed=True, keys=keys | {"force": wish.force, "remove": wish.remove} | said(done))
 
 
 async def _ensure(wish: UserArguments, answer: Answer, target: Target) -> Result:
@@ -134,11 +135,6 @@ async def _apply(wish: UserArguments, commands: list[Command], target: Target, s
     return answer
 
 
-def _said(answer: Answer) -> dict[str, str]:
-    outputs = {"stdout": answer.stdout, "stderr": answer.stderr}
-    return {key: data.decode("utf-8", "replace") for key, data in outputs.items() if data}
-
-
 def _keys(wish: UserArguments, before: Account | None, answer: Answer, applied: bool) -> dict[str, Any]:
     keys: dict[str, Any] = {"name": wish.name, "state": "present"}
     if before:
@@ -148,7 +144,7 @@ def _keys(wish: UserArguments, before: Account | None, answer: Answer, applied: 
     if wish.password is not None:
         keys["password"] = "NOT_LOGGING_PASSWORD"  # noqa: S105  as Ansible spells it
     if applied and not answer.has("probed"):
-        keys |= _said(answer)
+        keys |= said(answer)
     now = account(answer)
     if now is None:
         raise TaskFailed(f"failed to look up user name: {wish.name}", **keys)

@@ -104,7 +104,8 @@ class WaitFor(Module[WaitForArguments]):
         elapsed = int(time.monotonic() - began)
         if not met:
             raise TaskFailed(arguments.msg or _timeout(arguments), elapsed=elapsed)
-        return Result(keys=_keys(arguments, found) | {"elapsed": elapsed})
+        # Of what a port says, Ansible does not tell the groups.
+        return Result(keys=_keys(arguments, found if arguments.path else None) | {"elapsed": elapsed})
 
 
 def _keys(arguments: WaitForArguments, found: re.Match[bytes] | None) -> dict[str, Any]:
