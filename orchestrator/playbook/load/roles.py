@@ -121,7 +121,7 @@ class Roles:
         looked = ", ".join(self._source.label(folder) for folder in dict.fromkeys(folders))
         siblings = [entry.name for folder in folders[:-1] if folder.is_dir() for entry in folder.iterdir()]
         what = f"the role {name} was not found in {looked}{nearest(name, siblings)}"
-        raise PlaybookError(what, where=str(name.at))
+        raise Unsupported(what, where=str(name.at))
 
     def _file(self, folder: Path, name: Text | None, *, folders_too: bool = False) -> Path | None:
         """The file of `name` (by default main) in a role's `folder`, its ending left out or not."""
@@ -141,8 +141,7 @@ class Roles:
         path = self._file(role / kind_, name)
         if path is None:
             if name is not None:
-                what = f"the role {use.name} has no {kind_}/{name}"
-                raise PlaybookError(what, where=str(name.at))
+                raise Unsupported(f"the role {use.name} has no {kind_}/{name}", where=str(name.at))
             return None
         return path, self._tree(path)
 
@@ -151,7 +150,7 @@ class Roles:
         path = self._file(role / kind_, name, folders_too=True)
         if path is None:
             if name is not None:
-                raise PlaybookError(f"the role {use.name} has no {kind_}/{name}", where=str(name.at))
+                raise Unsupported(f"the role {use.name} has no {kind_}/{name}", where=str(name.at))
             return NOTHING
         merged: dict[str, Any] = {}
         for file in _files(path):

@@ -202,8 +202,8 @@ class Unfolder:
         allowed = folder.allow_duplicates if use.allow_duplicates is None else use.allow_duplicates
         if allowed:
             return f"{folder.path}#{next(self._numbers)}"
-        told = {name: use.own[name] for name in ("when", "tags", "vars") if use.own.get(name)}
-        return repr((str(folder.path), use.params, sorted(told.items()), use.parts, use.included))
+        own = use.own.get("when"), sorted(use.own.get("tags", ())), use.vars
+        return repr((str(folder.path), use.params, own, use.parts, use.included))
 
 
 def implicit(what: str, at: Position, around: Keywords, role: RoleRef | None = None) -> Task:

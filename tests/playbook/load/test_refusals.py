@@ -203,6 +203,15 @@ def test_notes_what_a_conditional_include_could_not_run(tmp_path: Path) -> None:
     assert playbook.notes == (f"{said} (site.yml:3 would fail if it came to it)",)
 
 
+def test_notes_what_a_conditional_include_would_not_find(tmp_path: Path) -> None:
+    text = _tasks("- include_role: {name: none}\n  when: wanted\n- include_tasks: none.yml\n  when: wanted")
+    (tmp_path / "site.yml").write_text(text)
+
+    (note,) = Loader(base=tmp_path).playbook(tmp_path / "site.yml").notes
+
+    assert note.startswith("site.yml:3: the role none was not found in roles")
+
+
 def test_refuses_what_an_unconditional_include_could_not_run(tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match=r"^a\.yml:1: the module pacman is not supported"):
         _load(tmp_path, site=_tasks("- include_tasks: a.yml"), a="- pacman: {name: x}")
