@@ -15,7 +15,10 @@ _PROGRAM: Program = library("reboot")
 _FOLDERS = ("/sbin", "/bin", "/usr/sbin", "/usr/bin", "/usr/local/sbin")
 _CONNECT_TIMEOUT = 10.0
 _PAUSE = 1.0
-"""Seconds between two looks at a host that is going down or coming up."""
+"""Seconds between two looks at a host that answers."""
+_RETRY = 3.0
+"""Seconds between two tries to log in. pam_nologin(8) refuses users while a host goes down and comes up, and sshd since
+9.8 adds 5 s to a source's penalty for each refusal, to act on 15: faster tries would lock us out of a slow boot."""
 
 
 class RebootArguments(Arguments):
@@ -99,7 +102,7 @@ class Reboot(Module[RebootArguments]):
                 raise TimeoutError(timeout)
             try:
                 await target.reconnect(
-                    timeout=left, connect_timeout=arguments.connect_timeout or _CONNECT_TIMEOUT, delay=_PAUSE
+                    timeout=left, connect_timeout=arguments.connect_timeout or _CONNECT_TIMEOUT, delay=_RETRY
                 )
                 now = await self._boot(arguments, target)
             except TimeoutError:
