@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from orchestrator.inventory.inventory import Inventory
-from orchestrator.playbook.engine.batches import LOCALHOST
+from orchestrator.playbook.engine.batches import LOCALHOST, select
 from orchestrator.playbook.engine.identity import AskPassword
 from orchestrator.playbook.engine.performance import Means, Performance
 from orchestrator.playbook.engine.shells import Opener, Shells
@@ -60,8 +60,9 @@ class Player:
         meant. What goes wrong on hosts is in the events, the last of which is returned, too.
         """
         means = self._means
-        if means.options.limit is not None:
-            means.inventory.select(means.options.limit)
+        limit = means.options.limit
+        if limit is not None and not select(means.inventory, limit, None):
+            means.inventory.select(limit)  # says what is wrong with it
         stop = stop or asyncio.Event()
         shells = Shells(means.shells)
         performance = Performance(means, playbook, shells, stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from orchestrator.playbook.engine.facts import injected
 from orchestrator.playbook.engine.identity import Password, become_of, reach_of
 from orchestrator.playbook.engine.keywords import Reading
 from orchestrator.playbook.engine.layers import Layers
+from orchestrator.playbook.engine.loops import together, turn
 from orchestrator.playbook.engine.plan import INCLUDE_ROLE, INCLUDE_TASKS, Leaf
 from orchestrator.playbook.engine.prepared import Prepared
 from orchestrator.playbook.engine.target import PlayTarget, Services, Stopped
@@ -62,10 +64,6 @@ class Attempt:
     templar: Templar = field(init=False)
     _target_now: PlayTarget | None = None
 
-    def __post_init__(self) -> None:
-        self.view = self.shop.variables.view(self.host, self.play, self.leaf)
-        self.templar = self.shop.templar(self.view, self.leaf.task)
-
     @property
     def on_host(self) -> bool:
         """Whether something of it runs on the host right now, or is being stopped there."""
@@ -74,15 +72,26 @@ class Attempt:
     async def run(self) -> Done:
         """Do it. Never raises for what happens on the host, nor for a fault of a module."""
         begun = time.monotonic()
-        task = self.leaf.task
         try:
-            items, trouble = self._items()
-            done = await (self._once(self.templar, trouble) if items is None else self._loop(items))
+            self.view = self.shop.variables.view(self.host, self.play, self.leaf)
+            self.templar = self.shop.templar(self.view, self.leaf.task)
+            done = await self._whole()
         except Exception as error:  # noqa: BLE001  one host's trouble must not be another's
-            done = self._forgiving(Done(self._problem(error), no_log=task.keywords.no_log is not None))
+            done = Done(self._problem(error), no_log=self.leaf.task.keywords.no_log is not None)
         done.result.setdefault("changed", False)
         done.duration = time.monotonic() - begun
         return done
+
+    async def _whole(self) -> Done:
+        """The task with its loop, if it has one."""
+        reading = Reading(self.templar, self.leaf.task.at)
+        try:
+            items, trouble = self._items()
+            return await (self._once(self.templar, trouble) if items is None else self._loop(items, reading))
+        except Stopped as error:
+            return self._start(reading, failed(error.detail), stopped=True)
+        except Exception as error:  # noqa: BLE001  there is no loop to tell of
+            return self._start(reading, self._problem(error))
 
     def _items(self) -> tuple[list[Any] | None, Exception | None]:
         """The loop's items, or why there are none: `when` may still say that it does not matter."""
@@ -100,20 +109,19 @@ class Attempt:
             raise TaskFailed(f"loop needs a list, not {type(items).__name__}")
         return items, None
 
-    async def _loop(self, items: list[Any]) -> Done:
+    async def _loop(self, items: list[Any], reading: Reading) -> Done:
         loop = self.leaf.task.loop
         assert loop is not None
         if not items:
             result = {"changed": False, "skipped": True, "skipped_reason": "No items in the list", "results": []}
             return Done(result)
-        reading = Reading(self.templar, self.leaf.task.at)
         pause = reading.number(loop.pause, "loop_control.pause", 0)
         dones: list[Done] = []
         previous: dict[str, Any] = {}
         for index, item in enumerate(items):
             if index and pause:
                 await self._wait(pause)
-            names = loop_names(self.leaf.task, items, index)
+            names = turn(loop, items, index)
             done = await self._once(self.templar.with_variables(previous | names), None, names)
             done.result |= names
             if self.leaf.task.register:
@@ -124,7 +132,7 @@ class Attempt:
             self.shop.on_event(ItemDone(self.number, self.shop.mask(done.label) if not done.no_log else "", shown))
             if done.stopped or (done.outcome is Outcome.UNREACHABLE and not done.ignore_unreachable):
                 break
-        return _together(dones)
+        return together(dones)
 
     def _label(self, names: Mapping[str, Any], item: Any) -> str:
         loop = self.leaf.task.loop
@@ -141,10 +149,9 @@ class Attempt:
         task = self.leaf.task
         begun = time.monotonic()
         reading = Reading(templar, task.at)
-        done = self._forgiving(Done({}), reading)
+        done = self._start(reading, {})
         try:
             holds, false_one = templar.condition(task.keywords.when, task.at)
-            done.no_log = reading.flag(task.keywords.no_log, "no_log")
             if not holds:
                 why = {"skip_reason": "Conditional result was False", "false_condition": _plain(false_one)}
                 done.result = {"changed": False, "skipped": True, **why}
@@ -158,22 +165,26 @@ class Attempt:
             await self._work(done, templar, reading, names or {})
         except Unreachable as error:
             done.result = {"changed": False, "unreachable": True, "msg": error.detail}
-            done.may_have_run, done.may_be_alive = error.may_have_run, error.may_be_alive
+            done.may_have_run = error.may_have_run
         except Stopped as error:
             done.result = failed(error.detail)
-            done.stopped, done.may_be_alive, done.ignore_errors = True, error.may_be_alive, False
+            done.stopped, done.ignore_errors = True, False
         except Exception as error:  # noqa: BLE001  a module's fault must not stop other hosts
             done.result = self._problem(error)
+        done.may_be_alive = self._target_now is not None and self._target_now.may_be_alive
         done.duration = time.monotonic() - begun
         return done
 
-    def _forgiving(self, done: Done, reading: Reading | None = None) -> Done:
-        """`done` with what it may be forgiven; nothing when not even that can be told."""
+    def _start(self, reading: Reading, result: dict[str, Any], *, stopped: bool = False) -> Done:
+        """`result` with what is hidden and forgiven; where that cannot be told all is hidden, nothing forgiven."""
         keywords = self.leaf.task.keywords
-        reading = reading or Reading(self.templar, self.leaf.task.at)
+        done = Done(result, no_log=True, stopped=stopped)
         with suppress(OrchestratorError):
-            done.ignore_errors = reading.flag(keywords.ignore_errors, "ignore_errors")
-            done.ignore_unreachable = reading.flag(keywords.ignore_unreachable, "ignore_unreachable")
+            done.no_log = reading.flag(keywords.no_log, "no_log")
+        if not stopped:
+            with suppress(OrchestratorError):
+                done.ignore_errors = reading.flag(keywords.ignore_errors, "ignore_errors")
+                done.ignore_unreachable = reading.flag(keywords.ignore_unreachable, "ignore_unreachable")
         return done
 
     def _problem(self, error: Exception) -> dict[str, Any]:
@@ -183,10 +194,10 @@ class Attempt:
         if isinstance(error, OrchestratorError):
             return failed(str(error))
         task = self.leaf.task
-        _log.error(
-            "%s on %s (%s) met an unforeseen %s", task.module, self.host.name, task.at, type(error).__name__,
-            exc_info=None if task.keywords.no_log else error,
-        )  # fmt: skip
+        # Where it happened tells nothing secret; what was said may.
+        said = "" if task.keywords.no_log is not None else self.shop.mask(str(error))
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("%s on %s (%s) met %s: %s\n%s", task.module, self.host.name, task.at, type(error), said, where)
         return failed(f"internal error ({type(error).__name__}) in {task.module}, see the log")
 
     async def _work(self, done: Done, templar: Templar, reading: Reading, names: Mapping[str, Any]) -> None:
@@ -199,7 +210,7 @@ class Attempt:
         delay = reading.number(task.delay, "delay", _DEFAULT_DELAY)
         for attempt in range(1, tries + 1):
             if self.shop.services.stop.is_set():
-                raise Stopped("stopped before it began", may_be_alive=False)
+                raise Stopped("stopped before it began")
             await self._module(done, arguments, target, limit)
             known = self._assess(done.result, templar, attempt if tries > 1 else None)
             if tries == 1 or done.result.get("unreachable"):
@@ -254,6 +265,8 @@ class Attempt:
             async with asyncio.timeout(limit or None):
                 found: Result = await module.run(arguments, target)
         except TimeoutError:
+            if not limit:
+                raise
             done.result = failed(f"no end within {limit:g} s, which the keyword timeout allows")
         except TaskFailed as error:
             done.result = failed(error.msg, **error.keys)
@@ -301,69 +314,7 @@ class Attempt:
                 await self.shop.services.stop.wait()
         except TimeoutError:
             return
-        raise Stopped("stopped while waiting", may_be_alive=False)
-
-
-def loop_names(task: Task, items: list[Any], index: int) -> dict[str, Any]:
-    """The variables of one turn of a loop, which its result holds too."""
-    loop = task.loop
-    assert loop is not None
-    names: dict[str, Any] = {loop.var: items[index], "ansible_loop_var": loop.var}
-    if loop.index_var:
-        names |= {loop.index_var: index, "ansible_index_var": loop.index_var}
-    if loop.extended:
-        length = len(items)
-        about: dict[str, Any] = {
-            "index": index + 1,
-            "index0": index,
-            "first": index == 0,
-            "last": index + 1 == length,
-            "length": length,
-            "revindex": length - index,
-            "revindex0": length - index - 1,
-            "allitems": items,
-        }
-        if index + 1 < length:
-            about["nextitem"] = items[index + 1]
-        if index > 0:
-            about["previtem"] = items[index - 1]
-        names["ansible_loop"] = about
-    return names
-
-
-def _together(dones: list[Done]) -> Done:
-    """A loop's items as one result."""
-    outcomes = [done.outcome for done in dones]
-    wrong = [done for done in dones if done.result.get("failed")]
-    lost = [done for done in dones if done.result.get("unreachable")]
-    result: dict[str, Any] = {
-        "results": [done.result for done in dones],
-        "skipped": all(outcome is Outcome.SKIPPED for outcome in outcomes),
-    }
-    if any(done.result.get("changed") for done in dones):
-        result["changed"] = True
-    if wrong:
-        result |= {"failed": True, "msg": "One or more items failed"}
-    elif lost:
-        result["msg"] = "The host could not be reached"
-    else:
-        result["msg"] = "All items skipped" if result["skipped"] else "All items completed"
-    if lost:
-        result["unreachable"] = True
-    return Done(
-        result,
-        items=tuple(dones),
-        no_log=any(done.no_log for done in dones),
-        ignore_errors=all(done.ignore_errors for done in wrong),
-        ignore_unreachable=all(done.ignore_unreachable for done in lost),
-        notify=tuple(name for done in dones for name in done.notify),
-        place=dones[-1].place,
-        facts_to=dones[-1].facts_to,
-        includes=tuple(include for done in dones for include in done.includes),
-        may_have_run=any(done.may_have_run for done in dones),
-        may_be_alive=any(done.may_be_alive for done in dones),
-        stopped=any(done.stopped for done in dones),
-    )
+        raise Stopped("stopped while waiting")
 
 
 def _plain(value: Any) -> Any:

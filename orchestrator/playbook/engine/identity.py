@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orchestrator.errors import UsageError
+from orchestrator.inventory.connection import parse_port
 from orchestrator.inventory.model import Become, Host
 from orchestrator.playbook.engine.keywords import Reading
 from orchestrator.playbook.model import BecomeKeywords
@@ -27,6 +29,11 @@ class Password:
         self._remember = remember
         self._lock = asyncio.Lock()
         self._known: str | None = None
+
+    def given(self, password: str) -> str:
+        """`password`, known from elsewhere and now as a secret."""
+        self._remember(password)
+        return password
 
     async def get(self) -> str | None:
         """The password, or None when nobody can be asked or there is none."""
@@ -61,7 +68,7 @@ async def become_of(
     return Become(
         method=method.removeprefix("ansible.builtin."),
         user=str(choose("ansible_become_user", keywords.user, inventory.user)),
-        password=str(secret) if secret is not None else inventory.password or await password.get(),
+        password=password.given(str(secret)) if secret is not None else inventory.password or await password.get(),
     )
 
 
@@ -72,7 +79,10 @@ def reach_of(host: Host, variables: Mapping[str, Any], reading: Reading) -> Host
         value = variables.get(name)
         if value is None or value is host.vars.get(name):
             continue
-        changed = convert(reading.rendered(value))
+        try:
+            changed = convert(reading.rendered(value))
+        except ValueError as error:
+            raise UsageError(f"{name} of {host.name} {error}") from None
         if changed != getattr(host, field):
             changes[field] = changed
     return replace(host, **changes) if changes else host
@@ -80,7 +90,7 @@ def reach_of(host: Host, variables: Mapping[str, Any], reading: Reading) -> Host
 
 _REACH: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("ansible_host", "address", str),
-    ("ansible_port", "port", int),
+    ("ansible_port", "port", parse_port),
     ("ansible_user", "user", str),
     ("ansible_connection", "local", lambda value: str(value).removeprefix("ansible.builtin.") == "local"),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.errors import UsageError
+from orchestrator.inventory.variables import Vaulted
 from orchestrator.playbook.templating import OMIT, Templar
 from orchestrator.playbook.text import Position, Text
 
@@ -22,7 +23,7 @@ class Reading:
 
     def rendered(self, value: Any) -> Any:
         """`value` rendered where it is a template; None for what is omitted."""
-        if isinstance(value, Text):
+        if isinstance(value, Text | Vaulted):
             value = self._templar.render(value, self._at)
         return None if value is OMIT else value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
@@ -25,7 +26,7 @@ from orchestrator.playbook.engine.prepared import Prepared
 from orchestrator.playbook.engine.roster import Roster
 from orchestrator.playbook.engine.variables import PlayVariables
 from orchestrator.playbook.events import HostDone, Outcome, TaskEnded, TaskStarted
-from orchestrator.playbook.templating import Templar
+from orchestrator.playbook.templating import Templar, TemplateFault
 
 
 class Ending(Enum):
@@ -57,14 +58,16 @@ class Course:
 
 @dataclass(slots=True)
 class _Step:
-    """One task on its way through the batch."""
+    """One task on its way through the batch; a `fault` is why no host can do it."""
 
     leaf: Leaf
     number: int
     hosts: list[Host]
-    once: bool
-    fatal: bool
+    name: str
     begun: float
+    once: bool = False
+    fatal: bool = False
+    fault: str = ""
     done: dict[str, Done] = field(default_factory=dict)
 
 
@@ -82,6 +85,7 @@ class Lockstep:
         self._prepared: dict[Leaf, Prepared] = {}
         self._window = asyncio.Semaphore(course.window)
         self._learning = Learning(course.shop.variables, batch, course.roster)
+        self._failed_before = frozenset(course.roster.failed)
         for name in course.roster.failed & self.cursors.keys():
             self.cursors[name].fail()
             removed.add(name)
@@ -142,9 +146,8 @@ class Lockstep:
     async def _task(self, leaf: Leaf, hosts: list[Host]) -> None:
         step = self._begin(leaf, hosts)
         shop = self.course.shop
-        if leaf in self.course.handlers.all or self.cursors[hosts[0].name].in_handlers:
-            for host in hosts if not step.once else self.batch:
-                self.cursors[host.name].notified.discard(leaf)
+        for host in self.batch if step.once else hosts:
+            self.cursors[host.name].notified.discard(leaf)
         try:
             await self._attempts(step)
             if leaf.task.module in (INCLUDE_TASKS, INCLUDE_ROLE):
@@ -154,24 +157,25 @@ class Lockstep:
         self._consequences(step)
 
     def _begin(self, leaf: Leaf, hosts: list[Host]) -> _Step:
-        task = leaf.task
-        once = fatal = False
-        name = str(task.name)
+        """Announce the task, with what holds for all its hosts as the first of them sees it."""
+        task, shop = leaf.task, self.course.shop
+        step = _Step(leaf, next(self.course.numbers), hosts, str(task.name), time.monotonic())
         try:
             first = Reading(self.templar(leaf, hosts[0]), task.at)
             module = self._prepare(leaf).module
-            run_once = first.flag(task.keywords.run_once, "run_once")
-            once = run_once or bool(module and module.once)
-            ignored = first.flag(task.keywords.ignore_errors, "ignore_errors")
-            fatal = (once or first.flag(task.keywords.any_errors_fatal, "any_errors_fatal")) and not ignored
-            name = str(first.rendered(task.name))
-        except OrchestratorError:
-            pass  # each host says so by itself when it comes to it
-        step = _Step(leaf, next(self.course.numbers), hosts[:1] if once else hosts, once, fatal, time.monotonic())
-        shop = self.course.shop
+            step.once = first.flag(task.keywords.run_once, "run_once") or bool(module and module.once)
+            fatal = step.once or first.flag(task.keywords.any_errors_fatal, "any_errors_fatal")
+            step.fatal = fatal and not first.flag(task.keywords.ignore_errors, "ignore_errors")
+        except OrchestratorError as error:
+            step.fault = str(error)
+        else:
+            with suppress(TemplateFault):  # as Ansible does, the name is then shown as it is written
+                step.name = str(first.rendered(task.name))
+        step.name = shop.mask(step.name)
+        step.hosts = hosts[:1] if step.once else hosts
         names = tuple(host.name for host in step.hosts)
         handler = self.cursors[hosts[0].name].in_handlers
-        shop.on_event(TaskStarted(step.number, shop.mask(name), task.module, names, task.at, handler))
+        shop.on_event(TaskStarted(step.number, step.name, task.module, names, task.at, handler))
         return step
 
     async def _attempts(self, step: _Step) -> None:
@@ -183,6 +187,9 @@ class Lockstep:
         async def one(host: Host) -> None:
             async with self._window:
                 if stop.is_set():
+                    return
+                if step.fault:
+                    self._settle(step, host, Done(failed(step.fault)))
                     return
                 attempt = attempts[host.name] = Attempt(
                     self.course.shop, step.leaf, self._prepare(step.leaf), host, self.course.play, step.number
@@ -222,7 +229,7 @@ class Lockstep:
         finally:
             stopping.cancel()
         for task in waiting:
-            self.course.roster.may_be_running[tasks[task].name] = str(step.leaf.task.name or step.leaf.task.module)
+            self.course.roster.may_be_running[tasks[task].name] = step.name or step.leaf.task.module
         for task in tasks:
             if task.done() and not task.cancelled():
                 task.result()  # a fault of the engine itself ends the run
@@ -233,7 +240,7 @@ class Lockstep:
         step.done[host.name] = done
         if done.may_be_alive:
             place = done.place or host
-            course.roster.may_be_running[place.name] = str(task.name or task.module)
+            course.roster.may_be_running[place.name] = step.name or task.module
         if done.outcome is Outcome.CHANGED and (unknown := self._notify(cursor, done.notify)):
             done.result |= failed(f"there is no handler {unknown!r}, neither by name nor listening")
             done.result["changed"] = True
@@ -295,7 +302,8 @@ class Lockstep:
         if step.fatal and (wrong or lost):
             self._abort(others, f"the task at {at} went wrong, which ends the play for all its hosts")
         share = self.course.max_fail
-        if share is not None and len(self.course.roster.failed & self.cursors.keys()) / len(self.batch) > share / 100:
+        failed_here = len((self.course.roster.failed - self._failed_before) & self.cursors.keys())
+        if share is not None and failed_here / len(self.batch) > share / 100:
             self._abort(others, f"more than {share:g}% of the hosts failed, the last at {at}")
             self.ending = Ending.BREAK
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.inventory.model import Host
 from orchestrator.playbook.engine.plan import Leaf
 from orchestrator.playbook.events import HostDone, Outcome, TaskEnded, TaskResult, TaskStarted
-from orchestrator.playbook.templating import TemplateFault
 
 if TYPE_CHECKING:
     from orchestrator.playbook.engine.lockstep import Lockstep
@@ -36,7 +36,7 @@ def run_meta(lockstep: Lockstep, leaf: Leaf, hosts: list[Host]) -> None:
                 not leaf.task.keywords.when
                 or lockstep.templar(leaf, host).condition(leaf.task.keywords.when, leaf.task.at)[0]
             )
-        except TemplateFault as error:
+        except OrchestratorError as error:
             _fault(lockstep, leaf, host, str(error))
             continue
         if holds:

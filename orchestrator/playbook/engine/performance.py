@@ -103,7 +103,7 @@ class Performance:
             ended = await self._play(play)
             if ended is not None:
                 return ended
-        return self._dropped
+        return "" if self._stop.is_set() else self._dropped
 
     async def _play(self, play: Play) -> str | None:
         """All batches of `play`; not None when nothing more shall begin."""
@@ -124,7 +124,7 @@ class Performance:
             lockstep = self._lockstep(one, batch)
             ending = await lockstep.run()
             self._dropped = self._dropped or lockstep.aborted
-            if ending is Ending.PLAY_OVER:
+            if ending is Ending.PLAY_OVER or self._stop.is_set():
                 break
             # Ansible goes no further when a whole batch is lost.
             if ending is Ending.BREAK or self.roster.lost - lost_before == len(batch):

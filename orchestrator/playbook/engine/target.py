@@ -24,18 +24,16 @@ _BOOT_ID = Program(
     "boot_id", 'boot_id() { read -r boot_id </proc/sys/kernel/random/boot_id && say boot_id "$boot_id"; }'
 )
 
-
 # Between two tries to reach a host: sshd locks out who comes more often (PerSourcePenalties, sshd_config(5)).
 _PAUSE = 1.0
 
 
 class Stopped(Exception):
-    """The run was stopped while the task was at it; `may_be_alive` if it was not seen to end."""
+    """The run was stopped while the task was at it."""
 
-    def __init__(self, detail: str, *, may_be_alive: bool) -> None:
+    def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.may_be_alive = may_be_alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Services:
 class PlayTarget(Target):
     """See Target. `host` is whose variables count, `place` where the task runs: another one when delegated.
 
-    `calls` is how many exchanges with the host are going on.
+    `calls` is how many exchanges with the host are going on, `may_be_alive` that the end of one was not seen.
     """
 
     host: str
@@ -71,6 +69,7 @@ class PlayTarget(Target):
     on_progress: Callable[[str], None]
     services: Services
     calls: int = 0
+    may_be_alive: bool = False
 
     async def sh(
         self,
@@ -98,9 +97,12 @@ class PlayTarget(Target):
             self.calls += 1
             try:
                 reply = await shell.call(asked, stop=self.services.stop)
+            except OSError as error:
+                raise TaskFailed(f"{stdin!s} cannot be read: {error.strerror}") from error
             finally:
                 self.calls -= 1
         result = reply.result
+        self.may_be_alive |= result.may_be_alive
         _judge(result)
         assert result.exit_code is not None
         return Answer(result.exit_code, result.stdout, result.stderr, reply.records, result.truncated, result.duration)
@@ -195,9 +197,9 @@ def _judge(result: Result) -> None:
     if result.status is Status.TIMEOUT:
         raise TaskFailed(f"{result.detail}. Give the task a longer time with the keyword timeout.")
     if result.status is Status.CANCELLED:
-        raise Stopped(result.detail, may_be_alive=result.may_be_alive)
+        raise Stopped(result.detail)
     if result.status is Status.LOST:
-        raise Unreachable(result.detail, may_have_run=True, may_be_alive=result.may_be_alive)
+        raise Unreachable(result.detail, may_have_run=True)
     if not result.status.answered:
         raise Unreachable(result.detail)
     if result.exit_code is None:
