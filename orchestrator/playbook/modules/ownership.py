@@ -17,7 +17,8 @@ from orchestrator.playbook.modules.base import Answer, Arguments, Target, TaskFa
 from orchestrator.playbook.modules.fields import Flag, Mode, Words, also
 from orchestrator.playbook.modules.library import checked, library
 
-FILES = library("files")
+FILES = library("files", library("attributes", tidy=True), tidy=True)
+ATTRIBUTES = ("owner", "group", "mode", "attributes", "seuser", "serole", "setype", "selevel")
 MAX_DIFF_SIZE = 104448
 """Bytes of a file that a diff shows at most: Ansible's MAX_FILE_SIZE_FOR_DIFF."""
 

@@ -10,7 +10,7 @@ from orchestrator.playbook.modules.file import FILE
 from orchestrator.playbook.modules.library import library
 from orchestrator.playbook.modules.ownership import common, described, validation, written
 
-_THERE = Program("remotecopy", library("remotecopy").text, (FILE,))
+_THERE = Program("remotecopy", library("remotecopy").text, (FILE,), tidy=True)
 
 
 async def copy_there(

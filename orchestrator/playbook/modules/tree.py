@@ -14,7 +14,7 @@ from orchestrator.playbook.modules.base import Program, Result, Target, TaskFail
 from orchestrator.playbook.modules.delivery import AT_ONCE, COPY, Content, DeliveryArguments, deliver, kept_mode
 from orchestrator.playbook.modules.file import FILE
 from orchestrator.playbook.modules.library import checked, library
-from orchestrator.playbook.modules.ownership import common, validation, written
+from orchestrator.playbook.modules.ownership import ATTRIBUTES, common, validation, written
 
 TREE = Program("tree", library("tree").text, (COPY, FILE), tidy=True)
 _BATCH = 4 * 2**20
@@ -163,8 +163,8 @@ class _Delivery:
         return dict(map(_checksum, lines) if force else ((name, "") for name in lines))
 
     async def _adjust(self, files: dict[str, Path]) -> bool:
-        arguments = self.arguments
-        if not any((arguments.owner, arguments.group, arguments.mode, arguments.attributes, arguments.setype)):
+        asked = common(self.arguments, self.target)
+        if not any(asked[name] for name in ATTRIBUTES) and self.arguments.mode is None:
             return False
         by_mode: dict[str | None, list[str]] = {}
         for name, path in files.items():
