@@ -46,7 +46,7 @@ _PACKAGES = (
 )
 """On every host: what is managed, and what ansible-core's modules ask for when they judge ours."""
 
-_ONLY_ON = {"bookworm": ("createrepo-c", "dnf")}
+_ONLY_ON = {"bookworm": ("createrepo-c", "dnf", "rpm")}
 """Further packages of one release. A Debian host with dnf is no habit of anybody's: it is here to try dnf on."""
 
 _FINISH = r"""
