@@ -25,6 +25,10 @@ def select(inventory: Inventory, hosts: Any, limit: str | None) -> HostSet:
     if len(patterns) == 1 and patterns[0] in _HERE and patterns[0] not in inventory.hosts:
         chosen = HostSet([LOCALHOST])
         return chosen if limit is None or set(split(limit)) & {*_HERE, "all"} else HostSet()
+    if limit is not None:
+        limit = ",".join(part for part in split(limit) if part not in _HERE or part in inventory.hosts)
+        if not limit:
+            return HostSet()
     try:
         return inventory.select(",".join(patterns), limit=limit)
     except UnknownHost:

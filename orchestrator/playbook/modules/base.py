@@ -83,16 +83,15 @@ class TaskSkipped(Exception):
 
 
 class Unreachable(Exception):
-    """The host cannot be reached, or was lost on the way: then the task `may_have_run`, and may still be at it.
+    """The host cannot be reached, or was lost on the way: then the task `may_have_run`.
 
     The engine's to handle, but for a module that itself makes the host go away.
     """
 
-    def __init__(self, detail: str, *, may_have_run: bool = False, may_be_alive: bool = False) -> None:
+    def __init__(self, detail: str, *, may_have_run: bool = False) -> None:
         super().__init__(detail)
         self.detail = detail
         self.may_have_run = may_have_run
-        self.may_be_alive = may_be_alive
 
 
 class Target(ABC):

@@ -201,3 +201,104 @@ async def test_a_serial_that_is_no_number_is_refused(stage: Stage) -> None:
     )
     with pytest.raises(UsageError, match="serial: 'few' is neither a number nor a percentage"):
         await stage.play(playbook)
+
+
+async def test_a_run_once_that_cannot_be_told_runs_nowhere(stage: Stage) -> None:
+    ended = await stage.play(
+        """
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - name: once
+              command: "true"
+              run_once: "{{ nothing }}"
+        """
+    )
+    assert {result.outcome for result in stage.results("once").values()} == {Outcome.FAILED}
+    assert "'nothing' is undefined" in stage.results("once")["one"].message
+    assert all(counts == Counts(failed=1) for counts in ended.recap.values())
+
+
+async def test_a_file_of_variables_that_one_host_lacks_is_its_own_failure(stage: Stage) -> None:
+    (stage.folder / "of_one.yml").write_text("known: of one")
+    (stage.folder / "of_two.yml").write_text("known: of two")
+    ended = await stage.play(
+        """
+        - hosts: all
+          gather_facts: false
+          vars_files: ["of_{{ inventory_hostname }}.yml"]
+          tasks:
+            - name: see
+              debug: {var: known}
+        """
+    )
+    assert stage.results("see")["two"].result["known"] == "of two"
+    assert "there is no of_three.yml" in stage.results("see")["three"].message
+    assert ended.recap["three"] == Counts(failed=1)
+
+
+@pytest.mark.parametrize("task", ["debug: {msg: '{{ hushhush_1 }}'}", "debug: {msg: x}\n      when: hushhush_1 == 1"])
+async def test_errors_of_hidden_tasks_are_hidden(stage: Stage, task: str) -> None:
+    await stage.play(
+        f"""
+- hosts: one
+  gather_facts: false
+  tasks:
+    - name: hidden
+      {task}
+      no_log: true
+"""
+    )
+    assert stage.results("hidden")["one"].outcome is Outcome.FAILED
+    assert "hushhush_1" not in str(stage.results("hidden"))
+
+
+async def test_the_log_of_a_bug_is_masked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run(self: Debug, arguments: Any, target: Any) -> Result:  # noqa: ARG001  as it is called
+        raise ValueError(f"odd: {arguments.msg}")
+
+    monkeypatch.setattr(Debug, "run", run)
+    stage.secrets.add("hunter2hunter2")
+    await stage.play("- {hosts: one, gather_facts: false, tasks: [{name: say, debug: {msg: hunter2hunter2}}]}")
+    assert "odd: ********" in caplog.text
+    assert "hunter2hunter2" not in caplog.text
+
+
+async def test_what_is_not_reached_any_more_is_said(stage: Stage) -> None:
+    ended = await stage.play(
+        """
+        - hosts: all
+          gather_facts: false
+          any_errors_fatal: true
+          tasks:
+            - name: bad
+              fail: {msg: x}
+              when: number == 1
+            - name: never
+              debug: {msg: x}
+        """
+    )
+    assert stage.started == ["bad"]
+    assert ended.aborted == "the task at play.yml:6 went wrong, which ends the play for all its hosts"
+    assert ended.recap["two"] == Counts(skipped=1)
+
+
+async def test_localhost_is_there_without_the_inventory(stage: Stage) -> None:
+    ended = await stage.play(
+        """
+        - hosts: localhost
+          gather_facts: false
+          tasks:
+            - set_fact: {known: here}
+        - hosts: one
+          gather_facts: false
+          tasks:
+            - name: see
+              debug: {msg: "{{ hostvars.localhost.known }} {{ hostvars | list }}"}
+        """,
+        options=Options(limit="localhost,one"),
+    )
+    assert stage.results("see")["one"].result["msg"] == "here ['one', 'two', 'three']"
+    assert ended.recap["localhost"] == Counts(ok=1)
