@@ -24,6 +24,7 @@ _FILES = {
     "assert": "assert_",
     "gather_facts": "setup",
     "systemd_service": "systemd",
+    "yum": "dnf",
 }  # fmt: skip
 
 MODULES: dict[str, str] = {_BUILTIN + name: file for name, file in _FILES.items()} | {
