@@ -4,6 +4,7 @@ escalation" and "Controlling how Ansible behaves: precedence rules")."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,8 @@ AskPassword = Callable[[], Awaitable[str | None]]
 
 _PASSWORDS = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_password", "ansible_sudo_pass")
 _UNSET = object()
+# Options that change nothing here: what Ansible gives sudo by default, and a shell for accounts without one.
+_NEEDLESS = re.compile(r"\s*((-[HSn]+|-s\s+\S+)\s*)*")
 
 
 class Password:
@@ -65,6 +68,10 @@ async def become_of(
     inventory = host.become or Become()
     method = str(choose("ansible_become_method", keywords.method, inventory.method))
     secret = next((reading.rendered(variables[name]) for name in _PASSWORDS if name in variables), None)
+    flags = str(choose("ansible_become_flags", keywords.flags, ""))
+    if not _NEEDLESS.fullmatch(flags):
+        what = f"become_flags {flags!r} is not supported"
+        raise UsageError(what, remedy="Leave it out; -H -S -n of sudo and -s SHELL of su go by themselves.")
     return Become(
         method=method.removeprefix("ansible.builtin."),
         user=str(choose("ansible_become_user", keywords.user, inventory.user)),

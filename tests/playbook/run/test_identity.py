@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.errors import UsageError
 from orchestrator.inventory.model import Become, Host
 from orchestrator.playbook.engine.identity import Password, become_of, reach_of
 from orchestrator.playbook.engine.keywords import Reading
@@ -48,6 +49,17 @@ async def test_variables_outrank_keywords(
     host: Host, keywords: BecomeKeywords, variables: Mapping[str, Any], expected: Become | None
 ) -> None:
     assert await _become(host, keywords, variables) == expected
+
+
+@pytest.mark.parametrize("flags", ["", "-H -S -n", "-HSn", "-s /bin/sh", " -n "])
+async def test_flags_that_change_nothing_are_taken(flags: str) -> None:
+    assert await _become(_PLAIN, BecomeKeywords(become=True, flags=Text(flags)), {}) == Become()
+
+
+@pytest.mark.parametrize("flags", ["-i", "-", "-l", "-u other", "-H -i", "-s"])
+async def test_other_flags_are_refused(flags: str) -> None:
+    with pytest.raises(UsageError, match="become_flags"):
+        await _become(_PLAIN, BecomeKeywords(become=True), {"ansible_become_flags": flags})
 
 
 async def test_the_password_is_asked_for_once_and_remembered_as_a_secret() -> None:
