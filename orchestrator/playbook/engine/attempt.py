@@ -14,10 +14,11 @@ from typing import Any
 from orchestrator.errors import OrchestratorError
 from orchestrator.inventory.model import Host
 from orchestrator.playbook.engine.done import Done, Include, Mask, failed
-from orchestrator.playbook.engine.facts import injected
+from orchestrator.playbook.engine.facts import injected, namespaced
 from orchestrator.playbook.engine.identity import Password, become_of, reach_of
 from orchestrator.playbook.engine.keywords import Reading
 from orchestrator.playbook.engine.layers import Layers
+from orchestrator.playbook.engine.learning import PLAIN_FACTS
 from orchestrator.playbook.engine.loops import together, turn
 from orchestrator.playbook.engine.plan import INCLUDE_ROLE, INCLUDE_TASKS, Leaf
 from orchestrator.playbook.engine.prepared import Prepared
@@ -117,22 +118,32 @@ class Attempt:
             return Done(result)
         pause = reading.number(loop.pause, "loop_control.pause", 0)
         dones: list[Done] = []
-        previous: dict[str, Any] = {}
+        learnt: dict[str, Any] = {}
         for index, item in enumerate(items):
             if index and pause:
                 await self._wait(pause)
             names = turn(loop, items, index)
-            done = await self._once(self.templar.with_variables(previous | names), None, names)
+            done = await self._once(self.templar.with_variables(learnt | names), None, names)
             done.result |= names
-            if self.leaf.task.register:
-                previous = {self.leaf.task.register: done.result}
-            done.label = self._label(previous | names, item)
+            learnt |= self._learnt(done, learnt)
+            done.label = self._label(learnt | names, item)
             dones.append(done)
             shown = done.shown(self.host.name, self.shop.mask)
             self.shop.on_event(ItemDone(self.number, self.shop.mask(done.label) if not done.no_log else "", shown))
             if done.stopped or (done.outcome is Outcome.UNREACHABLE and not done.ignore_unreachable):
                 break
         return together(dones)
+
+    def _learnt(self, done: Done, before: Mapping[str, Any]) -> dict[str, Any]:
+        """What the next turns of a loop know from this one: lists are gathered so with ``set_fact``."""
+        task, facts = self.leaf.task, done.result.get("ansible_facts")
+        learnt: dict[str, Any] = {task.register: done.result} if task.register else {}
+        if not isinstance(facts, Mapping) or done.facts_to is not None:
+            return learnt
+        if task.module in PLAIN_FACTS:
+            return {**facts, **learnt}
+        known = before.get("ansible_facts", self.shop.variables.facts(self.host))
+        return {**injected(facts), "ansible_facts": {**known, **namespaced(facts)}, **learnt}
 
     def _label(self, names: Mapping[str, Any], item: Any) -> str:
         loop = self.leaf.task.loop

@@ -15,6 +15,8 @@ from orchestrator.playbook.model import Task
 _SET_FACT = "ansible.builtin.set_fact"
 _INCLUDE_VARS = "ansible.builtin.include_vars"
 _DEBUG = "ansible.builtin.debug"
+PLAIN_FACTS = frozenset((_SET_FACT, _INCLUDE_VARS))
+"""Modules whose facts are variables as they stand: an operator wrote them, no host told them."""
 
 
 class Learning:

@@ -145,7 +145,7 @@ class Variables:
             "ansible_facts": {},
             "ansible_host": host.address,
             "inventory_hostname": host.name,
-            "inventory_hostname_short": host.name.split(".")[0],
+            "inventory_hostname_short": host.name if _is_address(host.name) else host.name.split(".")[0],
             "group_names": sorted(name for name in host.groups if name != "all"),
             "inventory_file": str(sources[0].absolute()) if sources else None,
             "inventory_dir": str(sources[0].absolute().parent) if sources else None,
@@ -175,6 +175,11 @@ class AllHostVars(HostVars):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _is_address(name: str) -> bool:
+    """Whether a host is called by its address, which has no short form (ansible-core, inventory/host.py)."""
+    return ":" in name or name.replace(".", "").isdigit()
 
 
 def play_magic(play: Play, name: str, hosts: HostSet, batch: Iterable[str], removed: set[str]) -> dict[str, Any]:
