@@ -76,7 +76,9 @@ facts_programs() {
     facts_have systemctl && systemctl --version
     facts_section commands
     for name in systemctl initctl; do facts_have "$name" && printf '%s\n' "$name"; done
-    [ -x /usr/bin/rpm ] && [ -e /usr/bin/apt-get ] && rpm -q --whatprovides /usr/bin/apt-get >/dev/null && echo apt_rpm
+    # Not on Debian, where the first question to rpm makes a database in the home of whoever asks.
+    [ -x /usr/bin/rpm ] && [ -e /usr/bin/apt-get ] && [ ! -e /etc/debian_version ] &&
+        rpm -q --whatprovides /usr/bin/apt-get >/dev/null && echo apt_rpm
 }
 
 facts_chroot() {
