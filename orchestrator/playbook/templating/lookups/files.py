@@ -88,7 +88,7 @@ def first_found(call: Call) -> list[str]:
         else:
             names += _combined([str(term)], _listed(options["paths"]))
     for name in names:
-        if path := call.files.find(name, call.loop or "files"):
+        if path := call.files.find(name, call.loop):
             return [os.path.abspath(path)]  # noqa: PTH100  links stay
     if skips:
         return []
