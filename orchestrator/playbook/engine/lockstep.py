@@ -326,6 +326,7 @@ class Lockstep:
             except OrchestratorError as error:
                 for host, done in dones:
                     done.result = failed(str(error))
+                    done.ignore_errors = False  # as Ansible: what was to come is missing, so the host is out
                     self._failed(step, host)
             else:
                 line += nodes
