@@ -82,6 +82,7 @@ class Keywords:
     run_once: Template = None
     delegate_to: Template = None
     delegate_facts: Template = None
+    remote_user: Template = None
     timeout: Template = None
     notify: tuple[Template, ...] = ()
     module_defaults: Mapping[str, Mapping[str, Template]] = field(default_factory=lambda: NOTHING)

@@ -254,7 +254,7 @@ class Attempt:
             check=reading.flag(keywords.check_mode, "check_mode", self.shop.check),
             diff=reading.flag(keywords.diff, "diff", self.shop.diff),
             facts=variables.facts(home),
-            place=reach_of(home, view, there),
+            place=reach_of(home, view, there, keywords.remote_user),
             become=become,
             environment=reading.environment(keywords.environment),
             timeout=self.shop.timeout,

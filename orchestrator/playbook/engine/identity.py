@@ -79,9 +79,14 @@ async def become_of(
     )
 
 
-def reach_of(host: Host, variables: Mapping[str, Any], reading: Reading) -> Host:
-    """`host` as it is to be reached: a play, ``-e`` or ``set_fact`` may say otherwise than the inventory."""
+def reach_of(host: Host, variables: Mapping[str, Any], reading: Reading, remote_user: Any = None) -> Host:
+    """`host` as it is to be reached: a play, ``-e`` or ``set_fact`` may say otherwise than the inventory.
+
+    `remote_user`, the keyword, counts only where no variable names the user.
+    """
     changes: dict[str, Any] = {}
+    if remote_user is not None and host.user is None and not host.local:
+        changes["user"] = str(reading.rendered(remote_user))
     for name, field, convert in _REACH:
         value = variables.get(name)
         if value is None or value is host.vars.get(name):

@@ -54,7 +54,7 @@ def _tasks(text: str) -> str:
         ("- hosts: all\n  max_fail_percentage: lots", "site.yml:2: max_fail_percentage takes a number, not 'lots'"),
         ("- hosts: all\n  strategy: free", "site.yml:2: strategy: free is not supported. Remove it."),
         ("- hosts: all\n  vars_prompt: [{name: x}]", "site.yml:2: vars_prompt is not supported. Give the variables"),
-        ("- hosts: all\n  remote_user: me", "site.yml:2: remote_user is not supported. Set ansible_user in the inv"),
+        ("- hosts: all\n  port: 2222", "site.yml:2: port is not supported. Set ansible_port in the inv"),
         ("- hosts: all\n  connection: local", "site.yml:2: connection: local is not supported. Use delegate_to: loc"),
         ("- hosts: all\n  become_method: pbrun", "site.yml:2: become_method pbrun is not supported. Use sudo, su or"),
         ("- hosts: all\n  collections: [a.b]", "site.yml:2: the collection a.b is not supported. Supported: ansible."),

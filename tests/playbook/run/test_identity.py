@@ -103,3 +103,13 @@ async def test_nobody_is_asked_when_no_password_is_needed() -> None:
 )
 def test_variables_say_where_a_host_is(variables: Mapping[str, Any], expected: Host) -> None:
     assert reach_of(_PLAIN, variables, Reading(Templar(variables, lookups=LookupContext()), NOWHERE)) == expected
+
+
+def test_remote_user_counts_where_nothing_else_names_the_user() -> None:
+    def user(host: Host, variables: Mapping[str, Any]) -> str | None:
+        reading = Reading(Templar(variables, lookups=LookupContext()), NOWHERE)
+        return reach_of(host, variables, reading, Text("{{ who }}")).user
+
+    assert user(_PLAIN, {"who": "deploy"}) == "deploy"
+    assert user(_PLAIN, {"who": "deploy", "ansible_user": "ops"}) == "ops"
+    assert user(Host("web1", "10.0.0.1", user="admin"), {"who": "deploy"}) == "admin"
