@@ -31,9 +31,13 @@ _ENDINGS = (".yml", ".yaml")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A playbook that was read and found good: each of its plays with its hosts, and `play` to do it."""
+    """A playbook that was read and found good: each of its plays with its hosts, and `play` to do it.
+
+    `digest` is another one as soon as any file that was read for it is: the playbook, its imports, its roles.
+    """
 
     name: str
+    digest: str
     playbook: Playbook
     plays: tuple[tuple[ListedPlay, HostSet], ...]
     make_player: Callable[[OnEvent, AskPassword | None, Ask | None], Player]
@@ -137,7 +141,7 @@ class Playbooks:
             known = Templar({**play.vars, **extra}, lookups=lookups, secrets=secrets)
             hosts.append(select(inventory, known.render(play.hosts, play.at), limit))
         listed = listing(playbook, tags, skip_tags)
-        return Plan(path.name, playbook, tuple(zip(listed, hosts, strict=True)), player)
+        return Plan(path.name, loader.digest, playbook, tuple(zip(listed, hosts, strict=True)), player)
 
     def _inventory_for(self, folder: Path, vault: Vault | None, secrets: Secrets) -> Inventory:
         """The inventory in force, or one with what is known only to a playbook in `folder` and with `vault`."""

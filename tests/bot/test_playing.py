@@ -141,6 +141,17 @@ async def test_it_can_be_stopped(node: Node, there: Path) -> None:  # noqa: ARG0
     assert result.outcome["stopped"] is True
 
 
+async def test_what_was_changed_since_it_was_shown_is_not_run(node: Node, there: Path) -> None:
+    person = node.person()
+    await person.say("/play deploy web1")
+    with (node.playbooks / "deploy.yml").open("a") as file:
+        file.write("- hosts: web1\n  tasks:\n    - command: reboot\n")
+    await person.tap("Run")
+    assert "deploy.yml was changed after it was shown" in person.last.text
+    assert list(there.iterdir()) == []
+    assert await node.audit.latest(1) == []
+
+
 async def test_no_is_no(node: Node, there: Path) -> None:
     person = node.person()
     await person.say("/play deploy")

@@ -16,6 +16,7 @@ from orchestrator.bot.message import Button, Document, Message
 from orchestrator.bot.render import playing as render
 from orchestrator.bot.runs import Runs
 from orchestrator.control import CONFIRM_WITHIN_S, CheckPlaybook, Door, Passage, RunPlaybook, evidence
+from orchestrator.errors import Refused
 from orchestrator.fleet.clean import clean
 from orchestrator.playbook.events import Ended, Event, PlayStarted, TaskEnded
 from orchestrator.playbook.story import Story
@@ -62,10 +63,12 @@ class Playing:
         await self._question(replace(request, message_id=None), args["playbook"], args.get("limit", ""))
 
     async def run(self, request: Request) -> None:
-        """[Run], [Check only] under the question: exactly the hosts that it named."""
+        """[Run], [Check only] under the question: exactly the hosts and the files that it showed. Raises Refused."""
         args = request.args or {}
         check = bool(args.get("check"))
         plan = await self._read(args["playbook"], args["hosts"].replace("\n", ","), check=check)
+        if plan.digest != args["digest"]:
+            raise Refused(f"{plan.name} was changed after it was shown", remedy=f"Look at it again: /play {plan.name}")
         kind = CheckPlaybook if check else RunPlaybook
         action = kind(plan.hosts, plan.name)
         async with self._door.open(request.actor, action, confirmed=True) as passage:
@@ -88,7 +91,7 @@ class Playing:
     async def _question(self, request: Request, name: str, limit: str) -> None:
         locale = self._catalogues.locale(request.language)
         plan = await self._read(name, limit)
-        args = {"playbook": name, "hosts": "\n".join(plan.hosts.names)}
+        args = {"playbook": name, "hosts": "\n".join(plan.hosts.names), "digest": plan.digest}
 
         def button(label: str, verb: str, **more: str) -> Button:
             return Button(label, verb, {**args, **more}, lifetime=CONFIRM_WITHIN_S, personal=True, once=True)

@@ -47,6 +47,11 @@ class Loader:
         """
         return self._plays.playbook(self._base / path, extra_vars)
 
+    @property
+    def digest(self) -> str:
+        """Tells the files read so far, of playbooks, roles and variables, from any others: SHA-256 in hexadecimal."""
+        return self._source.digest
+
     def include_tasks(self, name: str | Path, by: Task) -> Included:
         """What the file that the task `by` includes brings; a relative `name` is looked for as Ansible does.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,6 +48,12 @@ class Source:
         self._vault = vault
         self._secrets = secrets
         self._trees: dict[Path, Any] = {}
+        self._hash = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all files read so far and of their names, in hexadecimal."""
+        return self._hash.hexdigest()
 
     def label(self, path: Path) -> str:
         """How errors call a file: relative where it lies in the base folder."""
@@ -60,6 +67,7 @@ class Source:
         if path not in self._trees:
             label = self.label(path)
             data = read_bytes(path, label, PlaybookError)
+            self._hash.update(hashlib.sha256(str(path).encode()).digest() + hashlib.sha256(data).digest())
             encrypted = data.startswith(_VAULT)
             if encrypted:
                 data = self._decrypt(data, label)
