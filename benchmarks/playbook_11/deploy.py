@@ -31,9 +31,7 @@ unit = files.put(name="Unit", src="files/app.service", dest="/etc/systemd/system
 kernel = host.get_fact(Command, "uname -r")
 if int(kernel.partition(".")[0]) >= 4 and host.get_fact(File, "/srv/app/installed") is None:
     server.shell(name="Once only", commands=["date >/srv/app/installed"])
-systemd.service(
-    name="Started, now and at every boot", service="app.service", running=True, enabled=True, daemon_reload=True
-)
+systemd.service(name="Started, now and at every boot", service="app.service", running=True, enabled=True)
 # server.wait needs netstat, which these hosts don't have, and would wait for ever.
 server.shell(name="Answers", commands=[f"timeout 20 sh -c 'until ss -ltn | grep -q :{PORT}; do sleep 0.1; done'"])
 systemd.service(
