@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.playbook.modules import debian
 from orchestrator.playbook.modules.apt_arguments import AptArguments, dpkg_options, install_options
@@ -60,13 +60,13 @@ async def _install(wish: AptArguments, apt: AptGet, files: Sequence[PackageFile]
     needed = sorted(missing & direct or missing)
     if wish.install_recommends:
         needed += sorted(frozenset[str]().union(*(file.recommends for file in files)))
-    said = {"stdout": "", "stderr": ""}
+    before = b"", b""
     if needed:
         command = ["apt-get", "-y", *dpkg_options(wish), *install_options(wish, target.check), "install", *needed]
         answer = await apt.run(command, None if target.check else wish.policy_rc_d)
         if answer.rc:
             raise failure(command, answer)
-        said = outputs(answer)
+        before = answer.stdout, answer.stderr
     if target.check:
         return Result(True, outputs(simulated), prepared(simulated, target.diff))
     options = [f"--{option}" for option in wish.dpkg_options.split(",") if option]
@@ -74,8 +74,8 @@ async def _install(wish: AptArguments, apt: AptGet, files: Sequence[PackageFile]
     answer = await apt.run(command, wish.policy_rc_d)
     if answer.rc:
         raise failure(command, answer)
-    keys = {key: said[key] + value for key, value in outputs(answer).items()}
-    return Result(True, keys, prepared(answer, target.diff))
+    whole = replace(answer, stdout=before[0] + answer.stdout, stderr=before[1] + answer.stderr)
+    return Result(True, outputs(whole), prepared(answer, target.diff))
 
 
 async def _describe(paths: Sequence[str], target: Target) -> list[PackageFile]:

@@ -20,7 +20,8 @@ _SUMMARY = re.compile(r"\d+ (packages )?upgraded")
 _BEGINNINGS = ("Resolving dependencies...", "Reading state information...")
 _UNFETCHED = re.compile(rb"^(E: |Err:|W: Failed to fetch|W: Some index files failed)", re.MULTILINE)
 
-APT = library("apt")
+_ASK = library("apt", tidy=True)
+_RUN = library("apt")  # the same functions; but what a package starts may keep the outputs open
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class AptGet:
 
     async def look(self, names: Sequence[str], *, clock: bool) -> Situation:
         """The Situation of packages `names`, which must be such as can exist; with the time if `clock`."""
-        answer = await self._target.sh(APT, "apt_look", *names, limit=_NAMES_LIMIT, clock=clock)
+        answer = await self._target.sh(_ASK, "apt_look", *names, limit=_NAMES_LIMIT, clock=clock)
         if answer.has("missing"):
             raise TaskFailed(f"the host has no {answer.get('missing')}: apt manages Debian and its kin only")
         return Situation(
@@ -56,32 +57,32 @@ class AptGet:
 
     async def names(self) -> list[str]:
         """All packages that apt knows, sorted."""
-        answer = await self._target.sh(APT, "apt_names", limit=_NAMES_LIMIT)
+        answer = await self._target.sh(_ASK, "apt_names", limit=_NAMES_LIMIT)
         return sorted(_checked("apt-cache pkgnames", answer).split())
 
     async def policies(self, names: Sequence[str], release: str | None, status: DpkgStatus) -> Mapping[str, Policy]:
         """Policies of `names` with `release` preferred; unknown names are not in it."""
-        answer = await self._target.sh(APT, "apt_policy", *names, limit=_NAMES_LIMIT, release=release or "")
+        answer = await self._target.sh(_ASK, "apt_policy", *names, limit=_NAMES_LIMIT, release=release or "")
         return parse_policy(_checked("apt-cache policy", answer), status.architecture)
 
     async def provided(self, name: str) -> bool:
         """Whether any package provides the virtual package `name`."""
-        return bool((await self._target.sh(APT, "apt_provided", name)).get("by"))
+        return bool((await self._target.sh(_ASK, "apt_provided", name)).get("by"))
 
     async def update(self) -> tuple[bool, Answer]:
         """Fetch the package lists; whether all of them came."""
-        answer = await self._target.sh(APT, "apt_update", limit=_OUTPUT_LIMIT)
+        answer = await self._target.sh(_ASK, "apt_update", limit=_OUTPUT_LIMIT)
         failed = answer.rc != 0 or _UNFETCHED.search(answer.stderr) or _UNFETCHED.search(answer.stdout)
         return not failed, answer
 
     async def manual(self, names: Sequence[str]) -> None:
         """Mark packages as wanted for themselves. Raises TaskFailed."""
-        _checked("apt-mark manual", await self._target.sh(APT, "apt_manual", *names))
+        _checked("apt-mark manual", await self._target.sh(_ASK, "apt_manual", *names))
 
     async def run(self, command: Sequence[str], policy_rc_d: int | None = None) -> Answer:
         """`command` without questions asked."""
         word = "" if policy_rc_d is None else str(policy_rc_d)
-        return await self._target.sh(APT, "apt_run", *command, limit=_OUTPUT_LIMIT, policy_rc_d=word)
+        return await self._target.sh(_RUN, "apt_run", *command, limit=_OUTPUT_LIMIT, policy_rc_d=word)
 
 
 def text(data: bytes) -> str:
@@ -91,7 +92,8 @@ def text(data: bytes) -> str:
 
 def outputs(answer: Answer) -> dict[str, Any]:
     """Ansible's keys of what a command said."""
-    return {"stdout": text(answer.stdout), "stderr": text(answer.stderr)}
+    said = {"stdout": text(answer.stdout), "stderr": text(answer.stderr)}
+    return {**said, **{f"{key}_lines": value.splitlines() for key, value in said.items()}}
 
 
 def failure(command: Sequence[str], answer: Answer, **keys: Any) -> TaskFailed:

@@ -62,7 +62,8 @@ async def test_a_package_comes_and_goes(host: LabHost, tmp_path: Path) -> None:
 
     first = await _run(host, tmp_path, name="alpha")
     assert first.changed
-    assert set(first.keys) == {"stdout", "stderr", "cache_updated", "cache_update_time"}
+    lines = {"stdout", "stdout_lines", "stderr", "stderr_lines"}
+    assert set(first.keys) == {*lines, "cache_updated", "cache_update_time"}
     assert _installed(host) == {"alpha": "1.1"}
     assert not (await _run(host, tmp_path, name=["alpha", "dpkg"], exchanges=1)).changed
 
