@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -23,11 +24,14 @@ class Oracle:
         self._cwd = cwd
 
     def __enter__(self) -> Self:
+        # A module that is not started by a controller leaves its temporary folder behind.
+        self._litter = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=self._cwd,
+            env={**os.environ, "TMPDIR": self._litter.name},
             text=True,
         )
         return self
@@ -40,6 +44,7 @@ class Oracle:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait(10)
+        self._litter.cleanup()
 
     def run(self, module: str, arguments: Mapping[str, Any], *, check: bool = False, diff: bool = False) -> Any:
         """The module's result as it would be registered, ``failed`` included."""
