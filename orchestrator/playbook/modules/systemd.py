@@ -18,7 +18,8 @@ State = Literal["started", "stopped", "restarted", "reloaded"]
 
 
 class SystemdArguments(Arguments):
-    """As Ansible's ``systemd_service``. `name` is one unit, ``.service`` understood; no globs."""
+    """As Ansible's ``systemd_service``. `name` is one unit, ``.service`` understood; no globs. Alone it asks for its
+    status."""
 
     name: Words | None = also("name", "service", "unit", default=None)
     state: State | None = None
@@ -31,7 +32,7 @@ class SystemdArguments(Arguments):
     no_block: Flag = False
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _named(self) -> Self:
         wanted = self.state is not None or self.enabled is not None or self.masked is not None
         if wanted and self.name is None:
             raise ValueError("needs name, the unit to work with")

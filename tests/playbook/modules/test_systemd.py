@@ -100,6 +100,14 @@ async def test_a_masked_unit(host: LabHost, tmp_path: Path) -> None:
 
 
 @pytest.mark.lab
+async def test_a_name_alone_asks_for_the_status(host: LabHost, tmp_path: Path) -> None:
+    result = await _run(host, tmp_path, name="demo")
+    assert not result.changed
+    assert result.keys["status"]["Id"] == "demo.service"
+    assert "state" not in result.keys
+
+
+@pytest.mark.lab
 async def test_static_units_and_instances(host: LabHost, tmp_path: Path) -> None:
     assert not (await _run(host, tmp_path, name="static", enabled=True)).changed
     wish: dict[str, Any] = {"name": "instance@one", "state": "started", "enabled": True}
