@@ -12,7 +12,7 @@ from orchestrator.errors import InventoryError
 from orchestrator.inventory.model import Become, Host
 from orchestrator.inventory.names import is_address
 from orchestrator.inventory.sshargs import find_jump
-from orchestrator.inventory.templates import resolve
+from orchestrator.inventory.templates import StillVaulted, resolve
 from orchestrator.inventory.variables import Var, plain
 
 # Our short name first, then Ansible's, its older spellings last. All of a line mean the same.
@@ -136,8 +136,15 @@ class _Reader:
         return Become(
             method=self.get("become_method", _text) or default.method,
             user=self.get("become_user", parse_user) or default.user,
-            password=self.get("become_password", _secret),
+            password=self._password(),
         )
+
+    def _password(self) -> str | None:
+        """The become password; None where it is vaulted, for playbooks to decrypt (see `Doubts`)."""
+        try:
+            return self.get("become_password", _secret)
+        except StillVaulted:
+            return None
 
     def _parse(self, name: str, value: Any, parse: Callable[[Any], _T]) -> _T:
         try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from orchestrator.inventory.variables import Var
+from orchestrator.inventory.connection import SYNONYMS
+from orchestrator.inventory.variables import Var, Vaulted
 
 _RATIO = 0.8
 _PLACES_SHOWN = 5
+_BECOME = frozenset(SYNONYMS["become_password"])
 _PASSWORDS = frozenset({"password", "ansible_password", "ansible_ssh_pass", "ansible_ssh_password"})
 # Near to names that we read, and yet meant as they are: words of their own, and variables of Ansible's plugins.
 _MEANT = frozenset({"label", "use", "ansible_scp_extra_args", "ansible_su_user", "ansible_su_pass"})
@@ -21,18 +23,22 @@ class Doubts:
         self._names = tuple(names)
         self._reasons: dict[str, str] = {}
         self._places: dict[str, dict[str, None]] = {}
+        self._vaulted: dict[str, str] = {}
 
     def look(self, variables: Mapping[str, Var]) -> None:
         """Note what is doubtful among the variables of one host or group."""
         for name, var in variables.items():
             if name not in self._reasons:
                 self._reasons[name] = self._reason(name)
-            if self._reasons[name] and var.value is not None:
+            if name in _BECOME and isinstance(var.value, Vaulted):
+                self._vaulted.setdefault(var.where, name)
+            elif self._reasons[name] and var.value is not None:
                 self._places.setdefault(name, {})[var.where] = None
 
     def warnings(self) -> list[str]:
         """A line for each place, each once; of a name in many places, a few and how many more."""
-        warnings = []
+        why = "is encrypted with ansible-vault: only playbooks can use it (play --vault-password-file)"
+        warnings = [f"{where}: {name} {why}" for where, name in list(self._vaulted.items())[:_PLACES_SHOWN]]
         for name, places in self._places.items():
             warnings += [f"{where}: {self._reasons[name]}" for where in list(places)[:_PLACES_SHOWN]]
             if len(places) > _PLACES_SHOWN:

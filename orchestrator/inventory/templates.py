@@ -13,6 +13,10 @@ _PLAIN = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
 _SIGNS = ("{{", "{%", "{#")
 
 
+class StillVaulted(InventoryError):
+    """A value that only somebody with the vault's password can read is needed."""
+
+
 def resolve(name: str, host: str, variables: Mapping[str, Var]) -> Any:
     """The value of a host's variable with references to its other variables filled in.
 
@@ -27,9 +31,8 @@ def _resolve(name: str, host: str, variables: Mapping[str, Var], asking: tuple[s
     value, chain = var.value, (*asking, name)
     if isinstance(value, Vaulted):
         what = f"{name} of {host} is encrypted with ansible-vault, which cannot be read here"
-        raise InventoryError(
-            what, where=var.where, remedy=f"Write {name} unencrypted in a file that only you can read."
-        )
+        remedy = f"Write {name} unencrypted in a file that only you can read."
+        raise StillVaulted(what, where=var.where, remedy=remedy)
     if not isinstance(value, str) or isinstance(value, Verbatim) or not any(sign in value for sign in _SIGNS):
         return value
     pieces = _PLAIN.split(value)

@@ -133,13 +133,13 @@ class Playbooks:
                 secrets=secrets,
             )
 
-        if limit is not None:
-            inventory.select(limit)
         lookups = LookupContext(base=path.absolute().parent, vault=vault)
         hosts = []
         for play in playbook.plays:
             known = Templar({**play.vars, **extra}, lookups=lookups, secrets=secrets)
             hosts.append(select(inventory, known.render(play.hosts, play.at), limit))
+        if limit is not None and not any(hosts):
+            inventory.select(limit)  # says what is wrong with a limit that means nothing here
         listed = listing(playbook, tags, skip_tags)
         return Plan(path.name, loader.digest, playbook, tuple(zip(listed, hosts, strict=True)), player)
 

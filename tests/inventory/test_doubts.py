@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.inventory import load
+from orchestrator.inventory import Become, load
 from orchestrator.inventory.connection import VARIABLES
 from orchestrator.inventory.doubts import nearest
 from tests.inventory.conftest import Write
@@ -107,3 +107,12 @@ def test_a_slip_in_five_thousand_lines_is_a_few_warnings(write: Write) -> None:
     warnings = load(write({"hosts.yml": text})).warnings
     assert [warning.partition(" ")[0] for warning in warnings[:-1]] == [f"hosts.yml:{at}:" for at in range(3, 8)]
     assert warnings[-1] == '"adress" is in 4,995 more places'
+
+
+def test_a_vaulted_become_password_is_left_to_playbooks(write: Write) -> None:
+    secret = "ansible_become_password: !vault |\n        $ANSIBLE_VAULT;1.1;AES256\n        61\n"
+    text = f"all:\n  hosts:\n    web1:\n      become: yes\n      {secret}"
+    inventory = load(write({"hosts.yml": text}))
+    assert inventory.host("web1").become == Become()
+    (warning,) = inventory.warnings
+    assert warning.startswith("hosts.yml:5: ansible_become_password is encrypted with ansible-vault: only playbooks")
