@@ -73,3 +73,14 @@ def test_coverage_comes_before_the_last_line(pytester: pytest.Pytester) -> None:
     table = next(number for number, line in enumerate(lines) if line.startswith("TOTAL"))
     assert "passed" in lines[-1]
     assert table < len(lines) - 1
+
+
+def test_workers_side_by_side_tell_what_they_left_out(pytester: pytest.Pytester) -> None:
+    output = run(pytester, _SUITE, "-n", "2", prelude=_NOT_ROOT)
+    assert "1 tests on booted hosts were NOT run: they need root." in output
+    assert "1 passed" in output
+
+
+def test_a_skip_in_a_worker_fails_too(pytester: pytest.Pytester) -> None:
+    output = run(pytester, _SKIPS, "--no-skips", "-n", "2")
+    assert "1 xfailed, 1 error" in output
