@@ -58,8 +58,7 @@ systemd_look() {
             *"${nl}LoadState=masked$nl"*) ;;
             *"${nl}LoadError="*) [ -z "$found" ] || { say failed load; return 1; } ;;
         esac
-        active=${show#*"${nl}ActiveState="}
-        active=${active%%"$nl"*}
+        systemd_active
     else
         now=$(systemctl "$@" is-enabled -- "$unit" 2>/dev/null)
         case $now in
@@ -76,6 +75,18 @@ systemd_look() {
         esac
     fi
     [ -z "$initd" ] || [ -n "$found" ] || { say initd 1; found=1; }
+}
+
+# Line by line: to cut a piece out of a long text (`${show#*...}`) takes dash 40 ms, five times what systemctl takes.
+systemd_active() {
+    fields=$IFS
+    IFS=$nl
+    set -f
+    for line in $show; do
+        case $line in ActiveState=*) active=${line#*=}; break ;; esac
+    done
+    set +f
+    IFS=$fields
 }
 
 systemd_change() {
