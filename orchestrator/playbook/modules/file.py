@@ -50,7 +50,7 @@ class File(Module[FileModuleArguments]):
         """Raises TaskFailed."""
         answer = await target.sh(
             FILE,
-            "file",
+            "file_ensure",
             **common(arguments, target),
             path=arguments.path,
             state=arguments.state,

@@ -2,7 +2,7 @@
 # What ansible.builtin.file does; needs files.sh. Variables: path, state, src, recurse, force, follow, modified and
 # accessed (unset: leave; now; or YYYY-MM-DD HH:MM:SS in the host's time zone).
 
-file() {
+file_ensure() {
     begin "$path"
     path=$expanded
     if [ -n "$src" ]; then
