@@ -14,9 +14,10 @@ from orchestrator.playbook.modules.accounts import ACCOUNTS
 from orchestrator.playbook.modules.base import Answer, Arguments, Module, Result, Target, TaskFailed
 from orchestrator.playbook.modules.fields import Flag, Words
 from orchestrator.playbook.modules.library import checked, library
+from orchestrator.playbook.modules.ownership import FILES
 from orchestrator.playbook.modules.sshkeys import Key, merged, parse_key, parse_options
 
-_PROGRAM = library("authorized_key", ACCOUNTS, library("files"))
+_PROGRAM = library("authorized_key", ACCOUNTS, FILES)
 _LIMIT = 4 << 20
 
 
@@ -76,6 +77,8 @@ class AuthorizedKey(Module[AuthorizedKeyArguments]):
         )
         if seen.truncated:
             raise TaskFailed(f"{seen.get('keyfile')} is larger than {_LIMIT >> 20} MiB")
+        if not seen.get("keyfile"):
+            raise TaskFailed(f"the host did not tell where the keys of {arguments.user} stand")
         before = seen.stdout.decode("utf-8", "surrogateescape")
         present = arguments.state == "present"
         after = merged(before, wanted, present=present, exclusive=arguments.exclusive)

@@ -14,6 +14,9 @@ from orchestrator.playbook.facts import program as facts
 from orchestrator.playbook.modules import MODULES, Program
 from tests.playbook.modules.target import closure, shells
 
+# A word where a command may stand: at the start of a line, or after what ends, joins or opens commands.
+_CALL = r"(?:^|[;&|({!]|\b(?:if|then|elif|else|while|until|do)\b|\))[ \t]*(\w+)(?=[ \t;)]|$)"
+
 
 def _with_needs(program: Program) -> Iterator[Program]:
     yield program
@@ -39,8 +42,21 @@ def programs() -> dict[str, Program]:
 def test_no_function_is_called_as_another_program_calls_its_own() -> None:
     owners: dict[str, str] = {"say": "the prepared shell"}
     for program in programs().values():
-        for name in re.findall(r"^\s*(\w+)\(\)", program.text, re.MULTILINE):
+        for name in _defined(program.text):
             assert owners.setdefault(name, program.name) == program.name, f"{name} of {program.name} and {owners[name]}"
+
+
+def test_each_program_needs_those_whose_functions_it_calls() -> None:
+    """A function that is not there is only a message on standard error: the program would go on without it."""
+    owners = {name: program.name for program in programs().values() for name in _defined(program.text)}
+    for program in programs().values():
+        there = set(_defined(closure(program)))
+        called = set(re.findall(_CALL, program.text, re.MULTILINE)) & set(owners)
+        assert {f"{name} of {owners[name]}" for name in called - there} == set(), program.name
+
+
+def _defined(text: str) -> list[str]:
+    return re.findall(r"^\s*(\w+)\(\)", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
