@@ -122,6 +122,7 @@ class Attempt:
         for index, item in enumerate(items):
             if index and pause:
                 await self._wait(pause)
+            await asyncio.sleep(0)  # items that wait for nothing would keep other hosts, and a stop, from their turn
             names = turn(loop, items, index)
             done = await self._once(self.templar.with_variables(learnt | names), None, names)
             done.result |= names

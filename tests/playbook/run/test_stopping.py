@@ -55,6 +55,24 @@ async def test_a_stop_ends_what_runs_and_begins_nothing(stage: Stage) -> None:
     await _gone(_mark(1))
 
 
+async def test_a_stop_ends_a_long_loop_that_waits_for_nothing(stage: Stage) -> None:
+    playbook = """
+    - hosts: one
+      gather_facts: false
+      tasks:
+        - name: long
+          debug: msg=x
+          loop: "{{ range(20000) | list }}"
+    """
+    run = asyncio.create_task(stage.play(playbook))
+    await stage.until("long")
+    stage.stop.set()
+    ended = await run
+    assert ended.stopped
+    assert ended.recap["one"].failed == 1
+    assert len(stage.results("long")["one"].result["results"]) < 20_000
+
+
 async def test_a_stop_does_not_wait_for_a_pause(stage: Stage) -> None:
     playbook = """
     - hosts: all
