@@ -15,6 +15,7 @@ _COMMON = """
     changed failed skipped msg rc stdout stdout_lines stderr stderr_lines results item ansible_loop_var
     ansible_index_var ansible_loop attempts skip_reason false_condition failed_when_result backup_file
 """
+COMMON = frozenset(_COMMON.split())
 """https://docs.ansible.com/ansible-core/2.19/reference_appendices/common_return_values.html, and what loops, `when`
 and `until` add."""
 
@@ -31,7 +32,7 @@ _UNWRITTEN = {
     "ansible.builtin.getent": "ansible_facts",
     "ansible.builtin.set_fact": "ansible_facts",
     "ansible.builtin.include_vars": "ansible_facts ansible_included_var_files",
-    "ansible.posix.authorized_key": "exclusive key key_options keyfile manage_dir path state user comment follow",
+    "ansible.posix.authorized_key": "exclusive key key_options keyfile manage_dir path user comment follow",
 }
 """What the modules give back and playbooks use although the pages of ansible-core do not list it."""
 
@@ -47,6 +48,9 @@ def _documentation() -> Mapping[str, Any]:
 
 def documented(module: str) -> frozenset[str]:
     """Keys of the result of `module` (``ansible.builtin.copy``) that are compared."""
-    written = _documentation().get(module, {}).get("return") or {}
-    of_files = _FILE if module.rpartition(".")[2] in _OF_FILES else ""
-    return frozenset((*_COMMON.split(), *of_files.split(), *_UNWRITTEN.get(module, "").split(), *written))
+    short = module.rpartition(".")[2]
+    written = set(_documentation().get(module, {}).get("return") or {})
+    if short in ("copy", "template", "get_url", "unarchive"):
+        written.discard("src")  # of a temporary file that is gone
+    of_files = _FILE if short in _OF_FILES else ""
+    return COMMON.union(of_files.split(), _UNWRITTEN.get(module, "").split(), written)

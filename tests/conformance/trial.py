@@ -92,11 +92,10 @@ def _disks(lab: Lab) -> list[Snapshot]:
 
 
 def _tree(folder: Path) -> dict[str, str]:
-    """Files below `folder` on the control node: what they hold and their modes."""
+    """Files below `folder` on the control node: what they hold."""
     found = {}
     for path, _, files in os.walk(folder):
         for name in files:
             file = Path(path, name)
-            mode = file.stat().st_mode & 0o7777
-            found[str(file.relative_to(folder))] = f"{mode:04o} {file.read_bytes()[:4096]!r}"
+            found[str(file.relative_to(folder))] = repr(file.read_bytes()[:4096])
     return found
