@@ -33,6 +33,19 @@ BROKEN = """\
       command: "false"
       when: inventory_hostname in ["web2", "db1"]
 """
+FATAL = """\
+- hosts: web1,web2
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - block:
+        - name: look
+          command: "false"
+          when: inventory_hostname == "web1"
+      rescue:
+        - name: mend
+          debug: msg=mended
+"""
 SLOW = """\
 - hosts: web1
   gather_facts: false
@@ -49,6 +62,7 @@ def there(node: Node, tmp_path: Path) -> Path:
     there.mkdir(mode=0o755)
     (node.playbooks / "deploy.yml").write_text(DEPLOY.format(there=there))
     (node.playbooks / "broken.yml").write_text(BROKEN)
+    (node.playbooks / "fatal.yml").write_text(FATAL)
     (node.playbooks / "slow.yaml").write_text(SLOW)
     (node.playbooks / "README.md").write_text("not one\n")
     return there
@@ -57,7 +71,7 @@ def there(node: Node, tmp_path: Path) -> Path:
 async def test_without_a_name_it_shows_which_there_are(node: Node, there: Path) -> None:  # noqa: ARG001
     person = node.person()
     answer = await person.say("/play")
-    assert answer.labels == ["broken", "deploy", "slow"]
+    assert answer.labels == ["broken", "deploy", "fatal", "slow"]
     await person.tap("deploy")
     assert person.last.first_line == "📜 deploy.yml · run on 3 hosts?"
 
@@ -126,6 +140,15 @@ async def test_problems_are_named_with_task_host_and_reason(node: Node, there: P
     assert "⛔ look: db1\n" in answer.text
     assert "connection refused" in answer.text
     assert not answer.now.silent
+
+
+async def test_a_run_that_ended_early_does_not_look_well(node: Node, there: Path) -> None:  # noqa: ARG001
+    person = node.person()
+    await person.say("/play fatal")
+    await person.tap("Run")
+    assert person.last.first_line.startswith("⚠ fatal.yml · stopped · ")
+    assert "Stopped early: " in person.last.text
+    assert not person.last.now.silent
 
 
 async def test_it_can_be_stopped(node: Node, there: Path) -> None:  # noqa: ARG001

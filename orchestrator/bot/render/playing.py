@@ -103,6 +103,8 @@ def finished(plan: Plan, story: Story, took: float, end: Message, locale: Locale
         mark, state = "⏹", _("stopped")
     elif bad:
         mark, state = "✖" if len(bad) == n else "⚠", _("{bad} of {n} hosts with problems").format(bad=len(bad), n=n)
+    elif ended.aborted:
+        mark, state = "⚠", _("stopped")
     elif changed:
         mark, state = "✔", locale.ngettext("changed {n} host", "changed {n} hosts", changed).format(n=changed)
     else:
