@@ -105,11 +105,11 @@ class Session:
     async def is_ready(self, patience: float) -> bool:
         """True if the next call can be sent; waits a moment for what the last one left."""
         answer = self._answer
-        if answer is None:
-            return not self.ended.is_set()
-        if not answer.ready.is_set():
+        if answer is not None and not answer.ready.is_set():
             await first(answer.ready, self.ended, timeout=patience)
-        return answer.ready.is_set() and not self.ended.is_set()
+            if not answer.ready.is_set():
+                return False
+        return not (self.ended.is_set() or self.violation)
 
     def begin(self, answer: Answer) -> None:
         """From now on what arrives belongs to `answer`."""
