@@ -110,6 +110,9 @@ class Done:
         if outcome is Outcome.FAILED and self.result.get("rc"):
             last = str(self.result.get("stderr") or self.result.get("stdout") or "").strip().rpartition("\n")[2]
             text = f"{text} (exit status {self.result['rc']}): {last}" if last and last not in text else text
+        if outcome is Outcome.FAILED and not text:  # the module was content, a keyword of the task was not
+            told = {"failed_when_result": "failed_when holds", "attempts": "until never held"}
+            text = next((words for key, words in told.items() if self.result.get(key)), "")
         return one_line(text)
 
 

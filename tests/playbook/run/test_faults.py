@@ -173,6 +173,21 @@ async def test_secrets_are_masked_everywhere(stage: Stage) -> None:
     assert "********" in str(stage.events)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "why"),
+    [("failed_when: true", "failed_when holds"), ("until: false, retries: 1, delay: 0", "until never held")],
+)
+async def test_a_task_that_fails_by_its_own_keywords_says_so(stage: Stage, keyword: str, why: str) -> None:
+    await stage.play(f"""
+    - hosts: one
+      gather_facts: false
+      tasks:
+        - {{name: look, command: "true", {keyword}}}
+    """)
+    result = stage.results("look")["one"]
+    assert (result.outcome, result.message) == (Outcome.FAILED, why)
+
+
 async def test_an_unknown_handler_is_a_failure(stage: Stage) -> None:
     ended = await stage.play(
         """
