@@ -42,7 +42,10 @@ def print_plan(plan: Plan, *, hosts: bool, tasks: bool, tags: bool) -> None:
 
 
 class PlayScreen:
-    """Draws a `Story` as it grows; give it every event. `verbose` also prints each host's whole result."""
+    """Draws a `Story` as it grows; give it every event. `verbose` also prints each host's whole result.
+
+    Of a task that was printed the story keeps only what a summary shows.
+    """
 
     def __init__(self, story: Story, *, verbose: bool = False, check: bool = False) -> None:
         self._story = story
@@ -70,7 +73,9 @@ class PlayScreen:
             case PlayStarted():
                 self._print(play_lines(event))
             case TaskEnded():
-                self._print(task_lines(self._story.tasks[-1], verbose=self._verbose))
+                task = self._story.tasks[-1]
+                self._print(task_lines(task, verbose=self._verbose))
+                task.slim()
             case Ended():
                 self._live.stop()
                 self._print(recap_lines(event, check=self._check))

@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.playscreen import PlayScreen
 from orchestrator.demo import DemoFleet
+from orchestrator.playbook.events import Diff, HostDone, Outcome, TaskEnded, TaskResult, TaskStarted
+from orchestrator.playbook.story import Story
+from orchestrator.playbook.text import NOWHERE
 from tests.cli.command import Ran, environment, orchestrator
 
 CASES = """\
@@ -258,3 +262,14 @@ def test_an_interrupt_stops_the_hosts_and_says_what_ran(fleet: DemoFleet, tmp_pa
     with sqlite3.connect(fleet.home / "state" / "orchestrator.db") as database:
         last = database.execute("SELECT * FROM audit ORDER BY 1 DESC LIMIT 1").fetchone()
     assert any("stopped" in str(field) for field in last)
+
+
+def test_outputs_of_tasks_that_were_printed_do_not_pile_up() -> None:
+    story = Story()
+    screen = PlayScreen(story)
+    result = TaskResult("web1", Outcome.CHANGED, {"stdout": "much"}, diffs=(Diff("a", "b"),))
+    for event in (TaskStarted(1, "look", "command", ("web1",), NOWHERE), HostDone(1, result), TaskEnded(1, 0.1)):
+        story.tell(event)
+        screen.tell(event)
+    kept = story.tasks[0].results["web1"]
+    assert (kept.outcome, kept.result, kept.diffs) == (Outcome.CHANGED, {}, ())
