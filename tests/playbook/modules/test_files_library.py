@@ -23,6 +23,7 @@ _SWAP = Program(
     honest() { echo new; }
     swap() { echo new; rm "$fresh"; ln -s "$victim" "$fresh"; }
     fold() { echo new; mkdir "$path"; }
+    stopped() { echo new; kill -TERM 0; sleep 1; }
     """,
     (FILES,),
 )
@@ -83,3 +84,8 @@ async def test_a_file_that_cannot_be_renamed_over(target: LocalTarget, tmp_path:
     assert path.stat().st_ino == inode
     assert (path.stat().st_mode & 0o777 == 0o600) is unsafe
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+async def test_who_is_stopped_leaves_no_unfinished_file_behind(target: LocalTarget, tmp_path: Path) -> None:
+    await write(target, tmp_path / "file", "stopped")
+    assert list(tmp_path.iterdir()) == []

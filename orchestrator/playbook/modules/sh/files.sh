@@ -48,6 +48,7 @@ put() {
         *) fresh=.$token ;;
     esac
     case ${validate:+${path##*/}} in ?*.*) fresh=$fresh.${path##*.} ;; esac
+    trap 'rm -f "$fresh"; exit 143' HUP INT TERM # a task that is stopped leaves nothing behind
     mask=$(umask)
     umask 077
     # Refuses a name that exists, be it a dangling link (O_EXCL).
