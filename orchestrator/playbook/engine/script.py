@@ -35,10 +35,14 @@ def invocation(
 ) -> str:
     """The script that calls the function `call` with `words`, `parameters` as variables and `environment` exported.
 
+    A program that becomes somebody's command does ``eval "${_o_env-}"`` before: parameters may have taken names of
+    the environment.
     A list parameter becomes one text of quoted words, for ``eval "set -- $name"``. Raises TaskFailed for what no
     shell can hold: a NUL byte, a name with odd letters.
     """
-    script = "\n".join((*_exports(environment), *_assignments(parameters), " ".join((call, *map(quoted, words)))))
+    exports = "\n".join(_exports(environment))
+    again = (f"_o_env={quoted(exports)}",) if exports else ()
+    script = "\n".join((exports, *_assignments(parameters), *again, " ".join((call, *map(quoted, words)))))
     if "\0" in script:
         raise TaskFailed("a value holds a NUL byte, which no shell can pass on")
     return script

@@ -188,6 +188,27 @@ async def test_a_task_that_fails_by_its_own_keywords_says_so(stage: Stage, keywo
     assert (result.outcome, result.message) == (Outcome.FAILED, why)
 
 
+@pytest.mark.parametrize(
+    "task",
+    [
+        "shell: echo $check $chdir $executable $path $count",
+        "command: {argv: [sh, -c, echo $check $chdir $executable $path $count], expand_argument_vars: false}",
+        "script: said.sh",
+    ],
+)
+async def test_an_environment_may_use_the_names_of_our_own_variables(stage: Stage, task: str) -> None:
+    (stage.folder / "said.sh").write_text("#!/bin/sh\necho $check $chdir $executable $path $count\n")
+    await stage.play(f"""
+    - hosts: one
+      gather_facts: false
+      tasks:
+        - name: say
+          {task}
+          environment: {{check: a, chdir: b, executable: c, path: d, count: e}}
+    """)
+    assert stage.results("say")["one"].result["stdout"].strip() == "a b c d e"
+
+
 async def test_an_unknown_handler_is_a_failure(stage: Stage) -> None:
     ended = await stage.play(
         """

@@ -41,6 +41,7 @@ command_run() {
         say errno "$errno"
         return
     fi
+    eval "${_o_env-}"
     exec "$@"
 }
 
@@ -52,5 +53,7 @@ shell_run() {
         say errno "$errno"
         return
     fi
-    exec "$executable" -c "$1"
+    set -- "$executable" -c "$1"
+    eval "${_o_env-}"
+    exec "$@"
 }

@@ -17,5 +17,7 @@ script_run() {
         case $first in '#!'*) interpreter=${first#'#!'} ;; *) interpreter=/bin/sh ;; esac
     fi
     rm -f -- "$file"
-    exec /bin/sh -c "$interpreter $1" </dev/null
+    set -- /bin/sh -c "$interpreter $1"
+    eval "${_o_env-}"
+    exec "$@" </dev/null
 }
