@@ -194,7 +194,6 @@ def play_magic(play: Play, name: str, hosts: HostSet, batch: Iterable[str], remo
         "play_hosts": here,
         "ansible_role_names": roles,
         "ansible_play_role_names": roles,
-        "ansible_dependent_role_names": [],
         "role_names": roles,
     }
 
