@@ -39,6 +39,9 @@ _QUOTED = frozenset(("rc", "cmd", "stdout", "stdout_lines", "stderr", "stderr_li
 _CHATTY = ("ansible.builtin.apt", "ansible.builtin.dnf", "ansible.builtin.package")
 """What apt prints depends on the terminal it thinks it has, and on how it was asked to predict."""
 
+_TEXTUAL = tuple(f"ansible.builtin.{name}" for name in ("copy", "template", "lineinfile", "blockinfile", "replace"))
+"""Modules whose diffs are the text of a file before and after."""
+
 _COMMANDS = ("command", "shell", "raw", "script")
 _REPLACED = (
     (re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), "~BACKUP"),
@@ -94,6 +97,8 @@ class Comparison:
             if left.outcome != right.outcome or (left.ignored != right.ignored and left.outcome == "failed"):
                 yield f"{judge} on {host}: {_told(left)}, we: {_told(right)}"
                 continue
+            if judge.module in _TEXTUAL and _seen(left.diffs) != _seen(right.diffs):
+                yield f"{judge} on {host}, diff: {left.diffs}, we: {right.diffs}"
             failure = {"failed": left.outcome in ("failed", "unreachable"), "skipped": left.outcome == "skipped"}
             yield from self._result(f"{judge} on {host}", judge.module, {**left.result, **failure}, right.result)
 
@@ -143,6 +148,10 @@ class Comparison:
         for pattern, new in _REPLACED:
             value = pattern.sub(new, value)
         return value
+
+
+def _seen(diffs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(diff for diff in diffs if diff[0] != diff[1])
 
 
 def _visible(tasks: Sequence[Task]) -> list[Task]:

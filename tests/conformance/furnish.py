@@ -28,6 +28,10 @@ package lab-base 1.0 ''
 package lab-app 1.0 lab-base
 package lab-app 2.0 lab-base
 package lab-other 1.0 ''
+{
+    printf 'Date: Sun, 13 Sep 2020 12:26:40 +0000\nSHA256:\n'
+    printf ' %s %s Packages\n' "$(sha256sum </srv/repo/Packages | cut -d ' ' -f 1)" "$(stat -c %s /srv/repo/Packages)"
+} >/srv/repo/Release
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d
 mkdir /etc/apt/sources.list.d
 echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list.d/lab.list

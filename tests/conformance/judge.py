@@ -86,11 +86,18 @@ def _run(status: int, events: Sequence[Mapping[str, Any]], errors: str) -> Run:
                 tasks[event["id"]] = task
                 order.append(task)
             case "host":
-                outcome = Outcome(event["outcome"], event["ignored"], event["result"])
+                outcome = Outcome(event["outcome"], event["ignored"], event["result"], _diffs(event["result"]))
                 tasks[event["id"]].hosts[event["host"]] = outcome
             case "recap":
                 recap = {host: _counts(counts) for host, counts in event["hosts"].items()}
     return Run(status, order, recap, errors)
+
+
+def _diffs(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    told = result.get("diff") or []
+    diffs = [diff for diff in (told if isinstance(told, list) else [told]) if isinstance(diff, dict)]
+    pairs = [(diff.get("before"), diff.get("after")) for diff in diffs]
+    return [(before, after) for before, after in pairs if isinstance(before, str) and isinstance(after, str)]
 
 
 def _counts(counts: Mapping[str, int]) -> dict[str, int]:

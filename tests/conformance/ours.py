@@ -55,4 +55,8 @@ def _task(told: Mapping[str, Any]) -> Task:
 
 
 def _outcome(told: Mapping[str, Any]) -> Outcome:
-    return Outcome(told["outcome"], told["ignored"], told["result"])
+    return Outcome(told["outcome"], told["ignored"], told["result"], _diffs(told["diff"]))
+
+
+def _diffs(told: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
+    return [(diff["before"], diff["after"]) for diff in told if not diff["prepared"]]

@@ -6,13 +6,13 @@ recording: `python -m tests.conformance --record 57`, with ANSIBLE_COLLECTIONS_P
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from tests.conformance.cases import Case
-from tests.conformance.told import Side
+from tests.conformance.told import Side, Snapshot
 
 KEPT = Path(__file__).with_name("records")
 
@@ -38,5 +38,24 @@ def read(folder: Path, case: Case) -> Side | None:
 def write(folder: Path, case: Case, side: Side) -> None:
     """Keep `side` as what the judge does with `case`."""
     folder.mkdir(exist_ok=True)
-    record = Record(case.playbook.read_text(), side)
+    record = Record(case.playbook.read_text(), _lean(side))
     (folder / f"{case}.json").write_bytes(_FORM.dump_json(record, indent=1) + b"\n")
+
+
+def _lean(side: Side) -> Side:
+    """`side` without what stayed as it was."""
+    before, after = zip(*(_moved(*disks) for disks in zip(side.before, side.after, strict=True)), strict=True)
+    states = [(set(was), set(now)) for was, now in zip(side.stood, side.state, strict=True)]
+    return replace(
+        side,
+        before=list(before),
+        checked=[],
+        after=list(after),
+        stood=[sorted(was - now) for was, now in states],
+        state=[sorted(now - was) for was, now in states],
+    )
+
+
+def _moved(before: Snapshot, after: Snapshot) -> tuple[Snapshot, Snapshot]:
+    moved = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    return {path: before[path] for path in moved & before.keys()}, {path: after[path] for path in moved & after.keys()}

@@ -16,11 +16,15 @@ def where(path: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended on a host: ``ok``, ``changed``, ``skipped``, ``failed`` or ``unreachable``, and its result."""
+    """How a task ended on a host: ``ok``, ``changed``, ``skipped``, ``failed`` or ``unreachable``, and its result.
+
+    `diffs` are texts before and after, of those diffs that are two texts.
+    """
 
     outcome: str
     ignored: bool
     result: Mapping[str, Any]
+    diffs: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,9 @@ Snapshot: TypeAlias = dict[str, Entry]
 class Side:
     """What one program did with a case: its runs in check mode, for the first and for the second time.
 
-    Disks are those before everything, after the check, after the first run, a snapshot a host, as is `state`.
-    `fetched` are files that came to the control node; `steady` are texts that differ between twins, with what stands
-    for them.
+    Disks are those before everything, after the check, after the first run, a snapshot a host. `stood` and `state` are
+    what is no file, before and after the first run. `fetched` are files that came to the control node; `steady` are
+    texts that differ between twins, with what stands for them.
     """
 
     check: Run
@@ -87,6 +91,7 @@ class Side:
     before: list[Snapshot]
     checked: list[Snapshot]
     after: list[Snapshot]
+    stood: list[list[str]]
     state: list[list[str]]
     fetched: dict[str, str]
     steady: list[tuple[str, str]]

@@ -56,14 +56,21 @@ def try_case(case: Case, twins: Twins, records: Path = recorded.KEPT) -> Verdict
         verdict.add(f"--check changed {host.name}", touched(ours.before[number], ours.checked[number]))
         befores, afters = ((a[number], b[number]) for a, b in ((judge.before, ours.before), (judge.after, ours.after)))
         verdict.add(f"disk of {host.name}", differences(tree(host.release), befores, afters))
-        verdict.add(f"state of {host.name}", list(_apart(compare, judge.state[number], ours.state[number])))
+        verdict.add(f"state of {host.name}", list(_apart(compare, judge, ours, number)))
     if judge.fetched != ours.fetched:
         verdict.add("files fetched", [f"ansible: {judge.fetched}", f"we: {ours.fetched}"])
     return verdict
 
 
-def _apart(compare: Comparison, judge: Sequence[str], ours: Sequence[str]) -> Iterator[str]:
-    left, right = (set(compare.steady("", list(lines))) for lines in (judge, ours))
+def _apart(compare: Comparison, judge: Side, ours: Side, number: int) -> Iterator[str]:
+    """What came and went on one of two hosts only."""
+    left, right = (
+        {f"{sign}{line}" for sign, lines in (("+", now - was), ("-", was - now)) for line in lines}
+        for was, now in (
+            (set(compare.steady("", side.stood[number])), set(compare.steady("", side.state[number])))
+            for side in (judge, ours)
+        )
+    )
     yield from sorted(f"ansible: {line}" for line in left - right)
     yield from sorted(f"we: {line}" for line in right - left)
 
@@ -78,13 +85,14 @@ def play_case(case: Case, player: Player, lab: Lab, out: Path) -> Side:
     subnet = lab.hosts[0].address.rpartition(".")[0]
     arguments = ["-e", f"out={out}", *(word.replace("PASSWORD", str(password)) for word in case.arguments)]
     before = _disks(lab)
-    check = player.play(case.playbook, [*arguments, "--check"])
+    stood = [state(host) for host in lab.hosts]
+    check = player.play(case.playbook, [*arguments, "--check", "--diff"])
     checked = _disks(lab)
     first = player.play(case.playbook, arguments)
     after, states = _disks(lab), [state(host) for host in lab.hosts]
     second = player.play(case.playbook, arguments)
     steady = [(str(out), "OUT"), (f"{subnet}.", "192.0.2.")]
-    return Side(check, first, second, before, checked, after, states, _tree(out), steady)
+    return Side(check, first, second, before, checked, after, stood, states, _tree(out), steady)
 
 
 def _disks(lab: Lab) -> list[Snapshot]:
