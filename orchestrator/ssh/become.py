@@ -24,6 +24,11 @@ def unfit_become(become: Become) -> str | None:
     return None
 
 
+def unanswered(method: str) -> str:
+    """Why nothing runs when `method` wants a password that nobody gave."""
+    return f"never started: {method} asks for a password and none is given (ansible_become_password, or play -K)"
+
+
 def entering(become: Become | None, token: str, script: str, *words: str) -> str:
     """The line for the login shell that runs `script` in /bin/sh as `become`, with `words` as its parameters.
 
@@ -142,7 +147,7 @@ class Entrance:
             return ""
         method = self._become.method
         if self._become.password is None:
-            return f"never started: {method} asks for a password and none is given (ansible_become_password)"
+            return unanswered(method)
         return f"never started: {method} did not accept the become password"
 
     @property

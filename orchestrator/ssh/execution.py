@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from orchestrator.inventory.model import Become, Host
-from orchestrator.ssh.become import Entrance
+from orchestrator.ssh.become import Entrance, unanswered
 from orchestrator.ssh.exchange import Channel, Exchange, NotStarted, OnOutput, Spawner
 from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.limits import Limits
@@ -21,6 +21,8 @@ from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.sweep import GONE, UNKNOWN, Fate, fate, sweep
 
 T = TypeVar("T")
+# What sudo -n and doas -n say, in English; in another language the general reason is given.
+_WANTS_PASSWORD = rb"a password is required|Authentication required"
 
 
 async def first(*events: asyncio.Event | None, timeout: float | None = None) -> bool:
@@ -191,6 +193,8 @@ def never_started(entrance: Entrance, become: Become | None, exit_code: int | No
     method = become.method if become is not None else ""
     if method and exit_code == 127 and _names_missing(method, said):
         return f"never started: {method} is not installed (become: true)"
+    if method and re.search(_WANTS_PASSWORD, said):
+        return unanswered(method)
     return f"never started: the account's shell, a forced command{f' or {method}' * bool(method)} ended first"
 
 

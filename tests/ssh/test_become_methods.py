@@ -83,7 +83,7 @@ async def test_becomes_the_other(pool: Pool, host: Host, run: Run) -> None:
 
 
 REFUSED = [
-    ("paul", Become(), "never started"),
+    ("paul", Become(), "sudo asks for a password and none is given"),
     ("paul", Become(password=WRONG), "sudo did not accept the become password"),
     ("ops", Become("su", "root", WRONG), "su did not accept the become password"),
     ("ops", Become("su"), "su asks for a password and none is given"),
