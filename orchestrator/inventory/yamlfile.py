@@ -152,7 +152,8 @@ class YamlFile:
         if isinstance(node, ScalarNode):
             return self.value(node)
         what = "a list or mapping stands where a name must be"
-        raise self._error(what, where=self.where(node), remedy="Check the indentation and the braces.")
+        remedy = "Check the indentation and the braces; a value that starts with {{ needs quotes."
+        raise self._error(what, where=self.where(node), remedy=remedy)
 
     def _merged(self, node: Node, read: Callable[[Node], _K]) -> Iterator[tuple[_K, Node, Node]]:
         """Entries brought in by ``<<``; of several mappings the first one wins (https://yaml.org/type/merge.html)."""
@@ -175,7 +176,8 @@ class YamlFile:
         where = f"{self._label}:{mark.line + 1}" if mark else self._label
         if mark and _character(text, mark.line, mark.column) == "\t":
             return self._error("a tab where YAML wants spaces", where=where, remedy="Indent with spaces.")
-        return self._error(f"is not YAML: {' '.join(problem.split())}", where=where)
+        remedy = "Quote a value that holds a colon and a space." if problem.startswith("mapping values") else ""
+        return self._error(f"is not YAML: {' '.join(problem.split())}", where=where, remedy=remedy)
 
 
 def _verbatim(value: Any) -> Any:

@@ -69,7 +69,7 @@ def task_lines(task: TaskStory, *, verbose: bool = False) -> Iterator[Line]:
 def recap_lines(ended: Ended, *, check: bool = False) -> Iterator[Line]:
     """The end of a run: each host's counts, and what a person must know beyond them."""
     if not ended.recap:
-        yield Line("No host took part.")
+        yield Line("Nothing was done: no host, or no task, was chosen.")
     else:
         yield Line(f"RECAP{' (predicted)' if check else ''}", "play")
         width = max(map(len, ended.recap))

@@ -113,7 +113,9 @@ def _no_text(name: str, value: Text, rest: Text) -> PlaybookError:
         what = f"{short} takes its arguments by name, not as one template"
         return Unsupported(what, where=str(value.at), remedy="Write each argument as name: value.")
     what = f"{short} takes arguments by name, {str(rest)[:60]!r} is none"
-    return PlaybookError(what, where=str(value.at), remedy="Write name=value, or a mapping.")
+    return PlaybookError(
+        what, where=str(value.at), remedy="Write name=value, a value with spaces in quotes, or a mapping."
+    )
 
 
 def _unknown(key: str, level: Level, has_module: bool, at: Position) -> PlaybookError:

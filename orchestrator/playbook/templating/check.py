@@ -99,7 +99,7 @@ def _constant(kind: str, node: nodes.Expr) -> Iterator[tuple[str, str]]:
 
 
 def _unknown(kind: str, name: str, at: Position) -> TemplateFault:
-    near = get_close_matches(name.rpartition(".")[2], _known(kind), n=1, cutoff=0.5)
+    near = get_close_matches(name.rpartition(".")[2], _known(kind), n=1, cutoff=0.65)
     return TemplateFault(
         f"the {kind} {name!r} is not supported here", at, remedy=f"Nearest: {near[0]!r}" if near else ""
     )
