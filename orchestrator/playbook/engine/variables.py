@@ -195,6 +195,7 @@ def play_magic(play: Play, name: str, hosts: HostSet, batch: Iterable[str], remo
         "ansible_role_names": roles,
         "ansible_play_role_names": roles,
         "role_names": roles,
+        "playbook_dir": str(play.search[-1].absolute()),  # that of an imported playbook, where it is one
     }
 
 
