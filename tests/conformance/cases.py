@@ -11,7 +11,7 @@ _KEYS = ("arguments", "again", "everywhere")
 
 @dataclass(frozen=True)
 class Case:
-    """A playbook, run with ``--check``, then, then again.
+    """A playbook and the `number` of its line of arguments.
 
     `arguments` go to both programs, with ``PASSWORD`` for a file that holds the vault's. `again` says why a second run
     changes something, else it must not. `everywhere` cases run on Debian 11 and 13, too.

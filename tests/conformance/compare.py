@@ -97,13 +97,15 @@ class Comparison:
             if left.outcome != right.outcome or (left.ignored != right.ignored and left.outcome == "failed"):
                 yield f"{judge} on {host}: {_told(left)}, we: {_told(right)}"
                 continue
-            if judge.module in _TEXTUAL and _seen(left.diffs) != _seen(right.diffs):
-                yield f"{judge} on {host}, diff: {left.diffs}, we: {right.diffs}"
+            if judge.module in _TEXTUAL and "results" not in left.result:
+                theirs, mine = self._seen(left.diffs), self._seen(right.diffs)
+                if theirs != mine:
+                    yield f"{judge} on {host}, diff: {theirs}, we: {mine}"
             failure = {"failed": left.outcome in ("failed", "unreachable"), "skipped": left.outcome == "skipped"}
             yield from self._result(f"{judge} on {host}", judge.module, {**left.result, **failure}, right.result)
 
     def _result(self, what: str, module: str, judge: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
-        keys = (judge.keys() & documented(module) | ours.keys() & COMMON - {"msg"}) - VOLATILE - _TOLD_APART
+        keys = (judge.keys() & documented(module) | ours.keys() & COMMON - {"msg", "changed"}) - VOLATILE - _TOLD_APART
         if module in _CHATTY:
             keys -= _QUOTED
         if judge.get("failed"):
@@ -127,6 +129,9 @@ class Comparison:
             elif left != right:
                 yield f"{what}, item {number}: {left!r}, we: {right!r}"
 
+    def _seen(self, diffs: Sequence[tuple[str, str]]) -> list[Any]:
+        return [self.steady("", list(diff)) for diff in sorted(diffs) if diff[0] != diff[1]]
+
     def steady(self, key: str, value: Any) -> Any:
         """`value` of `key` without what must differ."""
         if isinstance(value, Mapping):
@@ -148,10 +153,6 @@ class Comparison:
         for pattern, new in _REPLACED:
             value = pattern.sub(new, value)
         return value
-
-
-def _seen(diffs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    return sorted(diff for diff in diffs if diff[0] != diff[1])
 
 
 def _visible(tasks: Sequence[Task]) -> list[Task]:

@@ -21,7 +21,7 @@ _VOLATILE = re.compile(
     | etc/(machine-id|ld\.so\.cache|\.pwd\.lock|\.updated|mtab|resolv\.conf|hosts)$
     | etc/(passwd|group|shadow|gshadow|subuid|subgid)-$   # what the last of several tools left as its backup
     | .*__pycache__(/|$)
-    | root/\.ansible(/|$) | home/[^/]+/\.ansible(/|$)
+    | root/\.(ansible|rpmdb)(/|$) | home/[^/]+/\.ansible(/|$)
     )""",
     re.VERBOSE,
 )

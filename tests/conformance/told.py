@@ -78,16 +78,14 @@ Snapshot: TypeAlias = dict[str, Entry]
 
 @dataclass(frozen=True)
 class Side:
-    """What one program did with a case: its runs in check mode, for the first and for the second time.
+    """What one program did with a case: its `runs` called ``check``, ``first`` and ``second``.
 
     Disks are those before everything, after the check, after the first run, a snapshot a host. `stood` and `state` are
     what is no file, before and after the first run. `fetched` are files that came to the control node; `steady` are
     texts that differ between twins, with what stands for them.
     """
 
-    check: Run
-    first: Run
-    second: Run
+    runs: dict[str, Run]
     before: list[Snapshot]
     checked: list[Snapshot]
     after: list[Snapshot]
