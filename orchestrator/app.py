@@ -76,7 +76,14 @@ class App:
         """The playbooks of the home, for the inventory in force."""
         from orchestrator.playbook.playbooks import Playbooks  # the engine takes 0.2 s to import
 
-        return Playbooks(self.home.playbooks, self.pool.shell, lambda: self.inventory, self.home.inventory)
+        home = self.home
+        return Playbooks(
+            home.playbooks,
+            self.pool.shell,
+            lambda: self.inventory,
+            home.inventory,
+            vault_password=self.settings.vault_password_file,
+        )
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:

@@ -40,6 +40,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "TZ": "TZ=Asia/Taipei",
     "SSH_PASSPHRASE_FILE": "SSH_PASSPHRASE_FILE=/etc/orchestrator/passphrase",
     "SSH_AGENT": "SSH_AGENT=yes",
+    "VAULT_PASSWORD_FILE": "VAULT_PASSWORD_FILE=/etc/orchestrator/vault-password",
 }
 
 
@@ -68,6 +69,7 @@ class Settings(BaseModel):
     tz: str | None = None
     ssh_passphrase_file: Path | None = None
     ssh_agent: bool = False
+    vault_password_file: Path | None = None
 
     @classmethod
     def load(cls, home: Home, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import UnknownHost, UsageError
 from orchestrator.inventory.hostset import HostSet
 from orchestrator.inventory.inventory import Inventory
 from orchestrator.inventory.load import load
@@ -24,7 +25,8 @@ from orchestrator.playbook.options import Options
 from orchestrator.playbook.run import Player
 from orchestrator.playbook.secrets import Secrets
 from orchestrator.playbook.templating import LookupContext, Templar
-from orchestrator.playbook.vault import Vault
+from orchestrator.playbook.text import Position
+from orchestrator.playbook.vault import Vault, read_password
 
 _ENDINGS = (".yml", ".yaml")
 
@@ -64,12 +66,20 @@ class Playbooks:
     force, which was read from `inventory_folder`."""
 
     def __init__(
-        self, folder: Path, shells: Opener, inventory: Callable[[], Inventory], inventory_folder: Path
+        self,
+        folder: Path,
+        shells: Opener,
+        inventory: Callable[[], Inventory],
+        inventory_folder: Path,
+        *,
+        vault_password: Path | None = None,
     ) -> None:
+        """`vault_password` is the file with the vault's password, where none is given with a run."""
         self._folder = folder
         self._inventory_folder = inventory_folder
         self._shells = shells
         self._inventory = inventory
+        self._vault_password = vault_password
 
     def names(self) -> tuple[str, ...]:
         """The names of the files right in the folder, without their endings, sorted."""
@@ -77,7 +87,7 @@ class Playbooks:
             files = [path for path in self._folder.iterdir() if path.suffix in _ENDINGS and path.is_file()]
         except OSError:
             return ()
-        return tuple(sorted(path.stem for path in files if not path.name.startswith(".")))
+        return tuple(sorted(path.stem for path in files if not path.name.startswith(".") and _is_playbook(path)))
 
     def find(self, name: str) -> Path:
         """The playbook of the folder that `name` means, with its ending or without; nothing outside is ever meant.
@@ -109,6 +119,8 @@ class Playbooks:
 
         Raises what the loader and the inventory raise: everything that is known before anything runs.
         """
+        if self._vault_password is not None:
+            passwords = [*passwords, ("default", read_password(self._vault_password))]
         secrets = Secrets()
         vault = Vault(passwords, secrets)
         loader = Loader(vault=vault, secrets=secrets, roles_path=[self._folder / "roles"], base=path.parent)
@@ -134,14 +146,21 @@ class Playbooks:
             )
 
         lookups = LookupContext(base=path.absolute().parent, vault=vault)
-        hosts = []
+        hosts, in_vain = [], []
         for play in playbook.plays:
             known = Templar({**play.vars, **extra}, lookups=lookups, secrets=secrets)
-            hosts.append(select(inventory, known.render(play.hosts, play.at), limit))
-        if limit is not None and not any(hosts):
-            inventory.select(limit)  # says what is wrong with a limit that means nothing here
+            pattern = known.render(play.hosts, play.at)
+            chosen = select(inventory, pattern, limit)
+            hosts.append(chosen)
+            if not chosen and limit is None:
+                in_vain.append(_names_nobody(inventory, pattern, play.at))
+        if not any(hosts):
+            inventory.select(limit or "all")  # says what is wrong with a limit, or that there are no hosts at all
+            if in_vain:
+                raise in_vain[0]
+        noted = replace(playbook, notes=(*playbook.notes, *map(str, in_vain)))
         listed = listing(playbook, tags, skip_tags)
-        return Plan(path.name, loader.digest, playbook, tuple(zip(listed, hosts, strict=True)), player)
+        return Plan(path.name, loader.digest, noted, tuple(zip(listed, hosts, strict=True)), player)
 
     def _inventory_for(self, folder: Path, vault: Vault | None, secrets: Secrets) -> Inventory:
         """The inventory in force, or one with what is known only to a playbook in `folder` and with `vault`."""
@@ -157,6 +176,27 @@ class Playbooks:
             return plain
 
         return load(self._inventory_folder, beside=folder, decrypt=None if vault is None else decrypt)
+
+
+def _names_nobody(inventory: Inventory, pattern: Any, at: Position) -> UnknownHost:
+    """Why a play is for no host: Ansible only warns, and a slip of the pen then looks like success."""
+    spelled = ",".join(map(str, pattern)) if isinstance(pattern, list | tuple) else str(pattern)
+    try:
+        inventory.select(spelled)
+    except UnknownHost as error:
+        return UnknownHost(error.what, where=str(at), remedy=error.remedy)
+    return UnknownHost(f"{spelled} means no host", where=str(at))
+
+
+def _is_playbook(path: Path) -> bool:
+    """Whether a file begins as a list does: variables and vaults lie in the folder, too."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            start = file.read(1 << 16).splitlines()
+    except OSError:
+        return False
+    lines = (line for line in start if line.strip() and not line.lstrip().startswith("#") and line.rstrip() != "---")
+    return next(lines, "").lstrip().startswith(("- ", "-\t", "["))
 
 
 def _extra_vars(loader: Loader, texts: Sequence[str]) -> Mapping[str, object]:

@@ -26,7 +26,7 @@ _HEADER = b"$ANSIBLE_VAULT"
 _ROUNDS = 10_000
 _LONGEST_PASSWORD = 64 << 10
 _SCRIPT_SECONDS = 120.0
-_REMEDY = "Give the password with --vault-password-file"
+_REMEDY = "Give the password with --vault-password-file, or set VAULT_PASSWORD_FILE"
 
 
 class VaultError(OrchestratorError, ValueError):

@@ -65,6 +65,7 @@ def there(node: Node, tmp_path: Path) -> Path:
     (node.playbooks / "fatal.yml").write_text(FATAL)
     (node.playbooks / "slow.yaml").write_text(SLOW)
     (node.playbooks / "README.md").write_text("not one\n")
+    (node.playbooks / "vars.yml").write_text("# no playbook\na: 1\n")
     return there
 
 

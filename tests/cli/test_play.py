@@ -273,3 +273,33 @@ def test_outputs_of_tasks_that_were_printed_do_not_pile_up() -> None:
         screen.tell(event)
     kept = story.tasks[0].results["web1"]
     assert (kept.outcome, kept.result, kept.diffs) == (Outcome.CHANGED, {}, ())
+
+
+def test_a_slip_in_hosts_is_no_success(fleet: DemoFleet, tmp_path: Path) -> None:
+    path = tmp_path / "slip.yml"
+    path.write_text("- hosts: webb\n  tasks:\n    - ping:\n")
+    ran = play(fleet, path)
+    assert (ran.status, ran.out) == (2, "")
+    assert "slip.yml:1: webb is not in the inventory. Did you mean web" in ran.err
+    path.write_text("- hosts: webb\n  tasks:\n    - ping:\n- hosts: web1\n  tasks:\n    - ping:\n")
+    ran = play(fleet, path)
+    assert ran.status == 0
+    assert "slip.yml:1: webb is not in the inventory" in ran.err
+
+
+def test_the_password_of_the_vault_may_be_a_setting(fleet: DemoFleet, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("pw\n")
+    password.chmod(0o600)
+    path = tmp_path / "vaulted.yml"
+    path.write_text("- hosts: web1\n  gather_facts: false\n  tasks:\n    - ping:\n")
+    vault = [
+        str(Path(sys.executable).with_name("ansible-vault")),
+        "encrypt",
+        "--vault-password-file",
+        str(password),
+        str(path),
+    ]
+    subprocess.run(vault, check=True, capture_output=True)
+    assert "VAULT_PASSWORD_FILE" in play(fleet, path).err
+    assert orchestrator(fleet.home, "play", str(path), VAULT_PASSWORD_FILE=str(password)).status == 0

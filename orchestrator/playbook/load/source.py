@@ -15,7 +15,7 @@ from orchestrator.playbook.secrets import Secrets
 from orchestrator.playbook.text import Position, Text
 
 _VAULT = b"$ANSIBLE_VAULT;"
-_REMEDY = "Give the password: --vault-password-file FILE."
+_REMEDY = "Give the password with --vault-password-file, or set VAULT_PASSWORD_FILE"
 
 
 class Decrypts(Protocol):
