@@ -39,6 +39,9 @@ _QUOTED = frozenset(("rc", "cmd", "stdout", "stdout_lines", "stderr", "stderr_li
 _CHATTY = ("ansible.builtin.apt", "ansible.builtin.dnf", "ansible.builtin.package")
 """What apt prints depends on the terminal it thinks it has, and on how it was asked to predict."""
 
+_ON_TERMINALS = ("ansible.builtin.raw", "ansible.builtin.script")
+"""Modules whose errors Ansible mixes into the output, with a word of ssh's own in their place."""
+
 _TEXTUAL = tuple(f"ansible.builtin.{name}" for name in ("copy", "template", "lineinfile", "blockinfile", "replace"))
 """Modules whose diffs are the text of a file before and after."""
 
@@ -46,8 +49,7 @@ _COMMANDS = ("command", "shell", "raw", "script")
 _REPLACED = (
     (re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), "~BACKUP"),
     (re.compile(r"^Paused for [\d.]+ "), "Paused for some "),
-    (re.compile(r"Shared connection to \S+ closed\.\r?\n?"), ""),  # raw and script have a terminal there
-    (re.compile(r"\r\n"), "\n"),
+    (re.compile(r"\r\n"), "\n"),  # of a terminal, which raw and script have there
     (re.compile(r"^/tmp/crontab\S+"), "/tmp/crontab"),
 )
 
@@ -99,7 +101,7 @@ class Comparison:
                 continue
             if judge.module in _TEXTUAL and "results" not in left.result:
                 theirs, mine = self._seen(left.diffs), self._seen(right.diffs)
-                if theirs != mine:
+                if theirs and theirs != mine:
                     yield f"{judge} on {host}, diff: {theirs}, we: {mine}"
             failure = {"failed": left.outcome in ("failed", "unreachable"), "skipped": left.outcome == "skipped"}
             yield from self._result(f"{judge} on {host}", judge.module, {**left.result, **failure}, right.result)
@@ -108,6 +110,8 @@ class Comparison:
         keys = (judge.keys() & documented(module) | ours.keys() & COMMON - {"msg", "changed"}) - VOLATILE - _TOLD_APART
         if module in _CHATTY:
             keys -= _QUOTED
+        elif module in _ON_TERMINALS:
+            keys -= {"stderr", "stderr_lines"}
         if judge.get("failed"):
             keys &= _QUOTED if module.rpartition(".")[2] in _COMMANDS else frozenset()
         elif judge.get("skipped") or self._predicted:
