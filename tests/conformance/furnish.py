@@ -63,6 +63,26 @@ exit 1
 """
 
 
-def furnish(host: LabHost) -> None:
-    """Put both on `host`; alike on every host that is furnished."""
+_RPMS = r"""
+set -eu
+mkdir -p /srv/rpms /etc/yum.repos.d
+cd /srv/rpms
+package() {  # name version requires
+    printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: of the lab\nLicense: none\nBuildArch: noarch\n' "$1" "$2"
+    [ -z "$3" ] || echo "Requires: $3"
+    printf '%%description\nx\n%%files\n'
+}
+package rpm-base 1 '' >base.spec
+package rpm-app 1 rpm-base >app.spec
+package rpm-app 2 rpm-base >app2.spec
+rpmbuild --quiet -bb --define '_rpmdir /srv/rpms' base.spec app.spec app2.spec 2>/dev/null
+createrepo_c --quiet noarch
+printf '[lab]\nname=lab\nbaseurl=file:///srv/rpms/noarch\ngpgcheck=0\n' >/etc/yum.repos.d/lab.repo
+"""
+
+
+def furnish(host: LabHost, *, rpms: bool = False) -> None:
+    """Put both on `host`, alike on every host that is furnished; with `rpms` a repository for dnf, too."""
     host.run(_FURNISH)
+    if rpms:
+        host.run(_RPMS)

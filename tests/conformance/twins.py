@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from typing import Self
 from tests.conformance.furnish import furnish
 from tests.conformance.judge import Judge
 from tests.conformance.ours import Ours
-from tests.lab import Lab
+from tests.lab import Lab, LabHost
 
 HOSTS = ("web1", "web2", "web3")
 
@@ -33,8 +34,7 @@ class Twins:
         try:
             for lab in self._labs:
                 lab.up()
-            for host in (host for lab in self._labs for host in lab.hosts):
-                furnish(host)
+            self._furnish()
             homes = [self._home(lab, side) for lab, side in zip(self._labs, ("judge", "ours"), strict=True)]
         except BaseException:
             self._down()
@@ -55,6 +55,13 @@ class Twins:
         for lab in self._labs:
             lab.down()
         shutil.rmtree(self.folder)
+
+    def _furnish(self) -> None:
+        def one(host: LabHost) -> None:
+            furnish(host, rpms=host.name == HOSTS[0] and host.release == "bookworm")
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(one, [host for lab in self._labs for host in lab.hosts]))
 
     def _home(self, lab: Lab, side: str) -> Path:
         """A home whose inventory both programs read."""

@@ -24,8 +24,10 @@ _FILES = {
     "assert": "assert_",
     "gather_facts": "setup",
     "systemd_service": "systemd",
-    "yum": "dnf",
 }  # fmt: skip
+
+OTHER_NAMES = {"yum": "dnf"}
+"""Short names that mean another module, which reports, results and defaults then name, as Ansible's redirects do."""
 
 MODULES: dict[str, str] = {_BUILTIN + name: file for name, file in _FILES.items()} | {
     "ansible.posix.authorized_key": "authorized_key"
@@ -39,6 +41,7 @@ ENGINE = frozenset(_BUILTIN + name for name in ("include_tasks", "import_tasks",
 def canonical(name: str) -> str | None:
     """The full name of the module or engine task that `name` means (``copy``, ``ansible.legacy.copy``), or None."""
     bare = name.removeprefix("ansible.legacy.").removeprefix(_BUILTIN)
+    bare = OTHER_NAMES.get(bare, bare)
     for full in (name, _BUILTIN + bare, "ansible.posix." + bare):
         if full in MODULES or full in ENGINE:
             return full

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import AliasChoices
 
 from orchestrator.playbook.modules import MODULES, module
+from orchestrator.playbook.modules.registry import OTHER_NAMES
 
 PAGE = Path(__file__).parents[3] / "docs" / "playbooks" / "modules.md"
 
@@ -39,7 +40,8 @@ def page() -> str:
 
 def _row(names: list[str]) -> str:
     instance = module(names[0])
-    short = ", ".join(f"`{name.rpartition('.')[2]}`" for name in names)
+    own = [name.rpartition(".")[2] for name in names]
+    short = ", ".join(f"`{name}`" for name in (*own, *(other for other, name in OTHER_NAMES.items() if name in own)))
     note = "; skipped in check mode" if instance.check == "none" else ""
     arguments = [_argument(name, field) for name, field in instance.arguments.model_fields.items()]
     free = f"`{instance.free_form}` is the text after the module's name. " if instance.free_form else ""
