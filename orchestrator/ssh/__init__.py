@@ -4,6 +4,7 @@ from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.keymaking import KeyFile, key_files, make_key, refuse_a_second_key
 from orchestrator.ssh.keys import Keys, Passphrase, passphrase_file
 from orchestrator.ssh.limits import Limits
+from orchestrator.ssh.method import Method, Passwords
 from orchestrator.ssh.pool import Pool
 from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.shell import Call, Library, Reply, Shell
@@ -19,8 +20,10 @@ __all__ = [
     "Keys",
     "Library",
     "Limits",
+    "Method",
     "NoConnection",
     "Passphrase",
+    "Passwords",
     "Phase",
     "Pins",
     "Pool",

@@ -17,6 +17,7 @@ from orchestrator.ssh.execution import Execution, first
 from orchestrator.ssh.failure import NoConnection
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link, Reserve
+from orchestrator.ssh.method import Method
 from orchestrator.ssh.place import Place, Refusal
 from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.state import HostState, Phase
@@ -81,6 +82,11 @@ class Connection:
         self._nudge = asyncio.Event()
         self._until: datetime | None = None
         self.state = HostState.now(Phase.DOWN)
+
+    @property
+    def method(self) -> Method | None:
+        """How the host let us in; None without a link for new work."""
+        return self._link.method if self._link is not None else None
 
     # -- running
 

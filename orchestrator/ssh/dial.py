@@ -16,9 +16,10 @@ from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.failure import Hangup, NoConnection, auth_failed, unreachable
 from orchestrator.ssh.hostkey import distrust, host_key_algorithms
-from orchestrator.ssh.keys import Keys, Usable
+from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link
+from orchestrator.ssh.method import Candidate, Passwords, Usable
 from orchestrator.ssh.resolve import resolve
 from orchestrator.ssh.result import Status
 from orchestrator.ssh.trust import HostKey, Pins, Trust
@@ -47,10 +48,11 @@ _CIPHERS = (
 _MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
 
 
-class _Client(asyncssh.SSHClient):
+class _Client(Candidate):
     """Remembers what the server showed. It trusts nothing by itself: only the pins handed to asyncssh can."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Sequence[Usable] = (), password: str | None = None) -> None:
+        super().__init__(keys, password)
         self._on_lost: Callable[[Exception | None], None] | None = None
         self._lost: list[Exception | None] = []
         self.connection: asyncssh.SSHClientConnection | None = None
@@ -86,19 +88,28 @@ class Attempt:
 
     host: Host
     pins: Pins
-    keys: Sequence[Usable]
     tunnel: Link | None
-    client: _Client = field(default_factory=_Client)
+    keys: Sequence[Usable] = ()
+    password: str | None = field(default=None, repr=False)
+    client: _Client = field(init=False)
     stage: str = field(default="looking up the name")
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Start afresh, after a try in which nothing was sent."""
+        self.client = _Client(self.keys, self.password)
 
 
 class Dialer:
     """Opens connections, `limits.connects` at a time, each within `limits.connect_timeout` seconds."""
 
-    def __init__(self, trust: Trust, keys: Keys, limits: Limits) -> None:
+    def __init__(self, trust: Trust, keys: Keys, limits: Limits, passwords: Passwords | None = None) -> None:
         asyncssh.set_log_level(logging.WARNING)
         self._trust = trust
         self._keys = keys
+        self._passwords = passwords
         self._limits = limits
         self._connects = asyncio.Semaphore(limits.connects)
         self._lookups = asyncio.Semaphore(limits.connects)
@@ -106,13 +117,16 @@ class Dialer:
 
     async def dial(self, host: Host, tunnel: Link | None, on_spent: Callable[[], None]) -> Link:
         """An authenticated connection to `host`, through `tunnel` if given. Raises NoConnection."""
+        password = self._password(host)
         try:
             keys = await self._keys.offered_to(host)
         except KeyFileError as error:
-            raise auth_failed(host.name, "", f"no usable key: {error}") from error
+            if password is None:
+                raise auth_failed(host.name, "", f"no usable key: {error}") from error
+            keys = ()
         for promise in (host.fingerprint, None):
             pins = self._pins(host)
-            attempt = Attempt(host, pins, keys, tunnel)
+            attempt = Attempt(host, pins, tunnel, keys, password)
             try:
                 connection = await self._persist(attempt)
             except asyncssh.HostKeyNotVerifiable as error:
@@ -121,7 +135,7 @@ class Dialer:
                     self._trust.pin(host, shown)
                     continue
                 raise distrust(host, pins, shown, str(error)) from error
-            link = Link(connection, self._limits, tunnel, on_spent)
+            link = Link(connection, self._limits, tunnel, on_spent, attempt.client.method)
             attempt.client.report_to(link.detach)
             return link
         raise AssertionError("unreachable: the second round has no promise")
@@ -129,7 +143,7 @@ class Dialer:
     async def scan(self, host: Host, tunnel: Link | None) -> HostKey:
         """The host key that `host` shows now, without authenticating. Raises NoConnection."""
         pins = Pins(match=((), (), (), (), (), (), ()))
-        attempt = Attempt(host, pins, (), tunnel)
+        attempt = Attempt(host, pins, tunnel)
         try:
             connection = await self._persist(attempt)
         except asyncssh.HostKeyNotVerifiable as error:
@@ -138,6 +152,12 @@ class Dialer:
             return attempt.client.presented
         connection.abort()
         raise AssertionError("unreachable: nothing is pinned, so no key can be accepted")
+
+    def _password(self, host: Host) -> str | None:
+        password = self._passwords(host) if self._passwords else None
+        if password and any(0xD800 <= ord(letter) <= 0xDFFF for letter in password):
+            raise auth_failed(host.name, "", "the password is not valid UTF-8")
+        return password or None
 
     def _pins(self, host: Host) -> Pins:
         try:
@@ -160,7 +180,7 @@ class Dialer:
                 if tries == _HANGUP_TRIES or loop.time() + pause > end:
                     raise unreachable(attempt.host.name, error) from error
                 await asyncio.sleep(pause)
-                attempt.client = _Client()
+                attempt.begin()
         raise AssertionError("unreachable: the last try raises")
 
     async def _connect(self, attempt: Attempt) -> asyncssh.SSHClientConnection:
@@ -176,10 +196,11 @@ class Dialer:
             except asyncssh.HostKeyNotVerifiable:
                 raise
             except asyncssh.PermissionDenied as error:
-                raise auth_failed(host.name, host.user or "", "permission denied") from error
+                raise auth_failed(host.name, host.user or "", attempt.client.refusal) from error
             except (asyncssh.Error, OSError, EOFError) as error:
                 if isinstance(error, asyncssh.DisconnectError) and "authentication failures" in error.reason:
-                    reason = "the server wants no more keys; name the right one with `key:`"
+                    no_more = "the server wants no more keys; name the right one with `key:`"
+                    reason = attempt.client.refusal if attempt.client.sent else no_more
                     raise auth_failed(host.name, host.user or "", reason) from error
                 if isinstance(error, asyncssh.ConnectionLost | ConnectionError) and attempt.client.ungreeted:
                     raise Hangup from error
@@ -208,9 +229,9 @@ class Dialer:
                 known_hosts=attempt.pins.match,
                 server_host_key_algs=host_key_algorithms(attempt.pins),
                 x509_trusted_certs=None,
-                client_keys=list(attempt.keys) or None,
+                client_keys=None,  # the client hands them out one by one
                 agent_path=None,
-                preferred_auth="publickey",
+                preferred_auth="publickey" if attempt.password is None else "publickey,password,keyboard-interactive",
                 gss_host=None,
                 kex_algs=_KEX,
                 encryption_algs=_CIPHERS,

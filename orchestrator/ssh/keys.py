@@ -11,9 +11,9 @@ import asyncssh
 
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
+from orchestrator.ssh.method import Usable
 
 Passphrase = Callable[[Path], str | None]
-Usable = asyncssh.SSHKey | asyncssh.SSHKeyPair
 
 _TRIES = 3
 _AGENT_TIMEOUT = 5.0

@@ -12,6 +12,7 @@ from orchestrator.ssh.exchange import Channel, NotStarted, Receiver
 from orchestrator.ssh.execution import exit_code_of, first
 from orchestrator.ssh.failure import one_line
 from orchestrator.ssh.limits import Limits
+from orchestrator.ssh.method import Method
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
@@ -46,9 +47,9 @@ class _Session(asyncssh.SSHClientSession[bytes]):
 class Link:
     """An authenticated connection to a host, shared by up to `limits.channels` commands and any number of tunnels.
 
-    `connection` is asyncssh's own, for tunnels through this host. `busy` counts the commands on it. `spent` is set once
-    it takes nothing new: when it was *retired*, to close after its last user, or when it is `gone`, for the reason
-    `loss`. `on_spent` is called at either.
+    `connection` is asyncssh's own, for tunnels through this host; `method` is how we were let in. `busy` counts the
+    commands on it. `spent` is set once it takes nothing new: when it was *retired*, to close after its last user, or
+    when it is `gone`, for the reason `loss`. `on_spent` is called at either.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Link:
         limits: Limits,
         tunnel: Link | None,
         on_spent: Callable[[], None],
+        method: Method,
     ) -> None:
         self.connection = connection
+        self.method = method
         self.spent = asyncio.Event()
         self.gone = False
         self.loss = ""

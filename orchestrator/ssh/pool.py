@@ -17,6 +17,7 @@ from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link
 from orchestrator.ssh.local import WayHere, run_here
+from orchestrator.ssh.method import Method, Passwords
 from orchestrator.ssh.remote import unfit
 from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.shell import Shell
@@ -33,15 +34,20 @@ class Pool:
 
     An async context manager; leaving it closes all connections side by side, within `limits.close_timeout` seconds.
 
+    Logins are by key alone unless `passwords` gives the password of a host, a jump host's too: it is tried after the
+    keys, once, and a host that refuses it is parked like any other refused login.
+
     >>> async with Pool(trust=Trust(home / "keys/known_hosts"), keys=Keys(home / "keys")) as pool:  # doctest: +SKIP
     ...     result = await pool.run(host, Command("uptime"))
     """
 
-    def __init__(self, *, trust: Trust, keys: Keys, limits: Limits | None = None) -> None:
+    def __init__(
+        self, *, trust: Trust, keys: Keys, limits: Limits | None = None, passwords: Passwords | None = None
+    ) -> None:
         self._limits = limits or Limits()
         self._trust = trust
         self._keys = keys
-        self._dialer = Dialer(trust, keys, self._limits)
+        self._dialer = Dialer(trust, keys, self._limits, passwords)
         self._connections: dict[Host, Connection] = {}
         self._callbacks: list[OnState] = []
         self._here = HostState.now(Phase.UP)
@@ -105,6 +111,11 @@ class Pool:
             return self._here
         connection = self._connections.get(host)
         return connection.state if connection else self._down
+
+    def method(self, host: Host) -> Method | None:
+        """How `host` let us in; None while there is no connection for new work."""
+        connection = self._connections.get(host)
+        return connection.method if connection else None
 
     def keep(self, hosts: Iterable[Host]) -> None:
         """From now on keep exactly `hosts` connected in the background; others are closed when their work is done."""
