@@ -1,6 +1,6 @@
 """How a host is reached: pooled SSH connections that return Results. The only importer of asyncssh."""
 
-from orchestrator.ssh.failure import NoConnection
+from orchestrator.ssh.failure import NoConnection, PortClosed
 from orchestrator.ssh.keymaking import KeyFile, key_files, make_key, refuse_a_second_key
 from orchestrator.ssh.keys import Keys, Passphrase, passphrase_file
 from orchestrator.ssh.limits import Limits
@@ -9,6 +9,7 @@ from orchestrator.ssh.pool import Pool
 from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.shell import Call, Library, Reply, Shell
 from orchestrator.ssh.state import HostState, Phase
+from orchestrator.ssh.stream import Stream
 from orchestrator.ssh.trust import HostKey, Pins, Trust
 
 __all__ = [
@@ -27,10 +28,12 @@ __all__ = [
     "Phase",
     "Pins",
     "Pool",
+    "PortClosed",
     "Reply",
     "Result",
     "Shell",
     "Status",
+    "Stream",
     "Trust",
     "key_files",
     "make_key",

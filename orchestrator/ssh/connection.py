@@ -172,6 +172,14 @@ class Connection:
             self._opening.add_done_callback(self._opened)
         return await asyncio.shield(self._opening)
 
+    async def ready(self) -> Link:
+        """As `open`, but a host that is kept and known to be away is not waited for. Raises NoConnection."""
+        up = self._link is not None and self._link.usable
+        if self._keeper is not None and not up and self.state.reason:
+            self._raise_if_parked()
+            raise NoConnection(self._host.name, Status.UNREACHABLE, self.state.reason)
+        return await self.open()
+
     async def _open(self) -> Link:
         self._show(Phase.CONNECTING)
         try:

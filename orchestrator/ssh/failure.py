@@ -37,6 +37,17 @@ class NoConnection(OrchestratorError, ConnectionError):
         self.parked = parked
 
 
+class PortClosed(OrchestratorError, ConnectionError):
+    """A host is connected, but a port on its side cannot be; `detail` says why in one line."""
+
+    exit_status = 4
+
+    def __init__(self, where: str, detail: str) -> None:
+        """`where` is ``ADDRESS:PORT``, as the host sees it."""
+        self.detail = one_line(detail)
+        super().__init__(self.detail, where=where)
+
+
 class Hangup(Exception):
     """The server closed the connection before its SSH greeting; nothing was exchanged, so trying again is safe."""
 
@@ -50,6 +61,15 @@ def auth_failed(host: str, user: str, reason: str) -> NoConnection:
     """The server did not let us in; trying again by ourselves would only earn a penalty."""
     detail = f"{reason} for user {user}" if user else reason
     return NoConnection(host, Status.AUTH_FAILED, detail, parked=True)
+
+
+def port_closed(where: str, error: Exception) -> PortClosed:
+    """Why `where` cannot be connected to from its host."""
+    if not isinstance(error, asyncssh.ChannelOpenError):
+        return PortClosed(where, _plain(error))
+    if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        return PortClosed(where, "the host's SSH server forbids it (AllowTcpForwarding, PermitOpen, or `restrict`)")
+    return PortClosed(where, f"nothing answers there: {error.reason}")
 
 
 def one_line(text: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import cast
 
 import asyncssh
@@ -13,6 +14,7 @@ from orchestrator.ssh.execution import exit_code_of, first
 from orchestrator.ssh.failure import one_line
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.method import Method
+from orchestrator.ssh.stream import Stream, Streams
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
@@ -45,7 +47,8 @@ class _Session(asyncssh.SSHClientSession[bytes]):
 
 
 class Link:
-    """An authenticated connection to a host, shared by up to `limits.channels` commands and any number of tunnels.
+    """An authenticated connection to a host, shared by up to `limits.channels` commands, `limits.streams`
+    connections to ports, and any number of tunnels.
 
     `connection` is asyncssh's own, for tunnels through this host; `method` is how we were let in. `busy` counts the
     commands on it. `spent` is set once it takes nothing new: when it was *retired*, to close after its last user, or
@@ -68,6 +71,7 @@ class Link:
         self._tunnel = tunnel
         self._on_spent = on_spent
         self._gate = asyncio.Semaphore(limits.channels)
+        self._streams = Streams(connection, limits.streams, limits.connect_timeout)
         self.busy = 0
         self._users = 0
         self._waiting = 0
@@ -182,6 +186,16 @@ class Link:
         for leave in list(self._resting)[:count]:
             self.wake(leave)
             leave()
+
+    @contextlib.asynccontextmanager
+    async def stream(self, address: str, port: int) -> AsyncIterator[Stream]:
+        """A stream to a port on the far side; see Streams.open. The connection stays open for it."""
+        self.join()
+        try:
+            async with self._streams.open(address, port) as stream:
+                yield stream
+        finally:
+            self.leave()
 
     # -- Spawner
 

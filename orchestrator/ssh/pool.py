@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ from orchestrator.ssh.remote import unfit
 from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.shell import Shell
 from orchestrator.ssh.state import HostState, Phase
+from orchestrator.ssh.stream import Stream, stream_here
 from orchestrator.ssh.trust import HostKey, Trust
 
 _log = logging.getLogger(__name__)
@@ -95,6 +97,25 @@ class Pool:
         """
         here = WayHere()
         return Shell(host, become, lambda: here if host.local else self._connection(host), self._limits)
+
+    @contextlib.asynccontextmanager
+    async def open_tcp(self, host: Host, address: str, port: int) -> AsyncIterator[Stream]:
+        """A TCP connection to `address`:`port` as `host` sees them, gone at the end of the block.
+
+        It goes through the host's SSH connection, where it has a place beside those of commands. A host that is kept
+        (see `keep`) and known to be away is not waited for: NoConnection comes at once, with the reason. Raises
+        PortClosed when the host is there but the port is not. Each step is bounded by `limits.connect_timeout`;
+        reading and writing are for the caller to bound.
+
+        >>> async with pool.open_tcp(host, "127.0.0.1", 9100) as stream:  # doctest: +SKIP
+        ...     await stream.write(b"GET /metrics HTTP/1.0\\r\\n\\r\\n")
+        """
+        if host.local:
+            way = stream_here(address, port, self._limits.connect_timeout)
+        else:
+            way = (await self._connection(host).ready()).stream(address, port)
+        async with way as stream:
+            yield stream
 
     async def scan(self, host: Host) -> HostKey:
         """The host key that `host` shows now, reached the way commands reach it. Raises NoConnection."""
