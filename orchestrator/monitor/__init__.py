@@ -1,0 +1,1 @@
+"""Metrics of hosts: scraped through their SSH connections, kept by Prometheus, read and drawn."""
