@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import asyncssh
@@ -19,8 +19,16 @@ Served = asyncssh.SSHServerProcess[bytes]
 
 
 @contextlib.asynccontextmanager
-async def server(folder: Path, address: str, authorized_keys: Path) -> AsyncIterator[Host]:
-    """A host named inprocess at `address`; its public key is `folder`/host_key.pub. All it ran ends with it."""
+async def server(
+    folder: Path,
+    address: str,
+    authorized_keys: Path | None,
+    factory: Callable[[], asyncssh.SSHServer] = asyncssh.SSHServer,
+) -> AsyncIterator[Host]:
+    """A host named inprocess at `address`; its public key is `folder`/host_key.pub. All it ran ends with it.
+
+    `factory` makes what judges each login, beside the `authorized_keys`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     key = keygen(folder / "host_key")
     started: set[asyncio.subprocess.Process] = set()
@@ -31,8 +39,9 @@ async def server(folder: Path, address: str, authorized_keys: Path) -> AsyncIter
     acceptor = await asyncssh.listen(
         address,
         0,
+        server_factory=factory,
         server_host_keys=[str(key)],
-        authorized_client_keys=str(authorized_keys),
+        authorized_client_keys=str(authorized_keys) if authorized_keys else None,
         process_factory=serve,
         encoding=None,
         line_editor=False,
