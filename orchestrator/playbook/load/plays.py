@@ -13,6 +13,7 @@ from orchestrator.playbook.load import keywords
 from orchestrator.playbook.load.files import find
 from orchestrator.playbook.load.inherit import merge
 from orchestrator.playbook.load.keywords import Level
+from orchestrator.playbook.load.notified import check_notified
 from orchestrator.playbook.load.roles import Roles
 from orchestrator.playbook.load.scope import Gathered, Scope
 from orchestrator.playbook.load.source import Source, line_of
@@ -118,8 +119,10 @@ class Plays:
         scope = around.within(replace(outer, when=imported.when))
         # In the order in which Ansible reads them, which decides the order of handlers (attribute.py, priorities).
         used = [self._unfolder.role(self._roles.use(each, at), scope) for each in own.get("roles", ())]
-        handlers = self._unfolder.handlers(own.get("handlers"), around, at)
+        own_handlers = self._unfolder.handlers(own.get("handlers"), around, at)
         parts = {part: self._unfolder.steps(own.get(part), scope, at) for part in ("pre_tasks", "post_tasks", "tasks")}
+        handlers = (*(each for role in used for each in role.handlers), *own_handlers, *gathered.handlers)
+        check_notified(handlers, gathered)
         so_far.notes.update(gathered.notes)
         so_far.local = gathered.local
         flush: tuple[Step, ...] = (implicit("flush_handlers", at, outer),)
@@ -129,7 +132,7 @@ class Plays:
             hosts=hosts[0] if len(hosts) == 1 else list(hosts),
             steps=(*parts["pre_tasks"], *flush, *middle, *flush, *parts["post_tasks"], *flush),
             at=at,
-            handlers=(*(each for role in used for each in role.handlers), *handlers, *gathered.handlers),
+            handlers=handlers,
             vars=variables,
             vars_files=files,
             roles=(*(role for each in used for role in each.roles), *gathered.roles),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.errors import PlaybookError
 from orchestrator.playbook.load.keywords import Level
@@ -15,18 +15,29 @@ from orchestrator.playbook.text import Position
 _MAX_TASKS = 10_000
 
 
+class Notice(NamedTuple):
+    """A task names a handler; `doubtful` when the task may never run, or never change anything."""
+
+    name: str
+    at: Position
+    doubtful: bool
+
+
 @dataclass(slots=True)
 class Gathered:
     """What the steps of a play bring for the whole of it, in the order found.
 
-    `local` says that something may have run on the control node by then.
+    `local` says that something may have run on the control node by then, `more_handlers` that what is included during
+    the run may bring further handlers.
     """
 
     handlers: list[Task] = field(default_factory=list)
     roles: list[RoleRef] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
     tasks: int = 0
     local: bool = False
+    more_handlers: bool = False
 
     def count(self, at: Position) -> None:
         """One more task. Raises PlaybookError when imports of imports spell too many."""

@@ -12,6 +12,7 @@ from orchestrator.playbook.load.action import Action, find
 from orchestrator.playbook.load.arguments import foresee
 from orchestrator.playbook.load.inherit import merge
 from orchestrator.playbook.load.keywords import ON_INCLUDES, Level
+from orchestrator.playbook.load.notified import notices
 from orchestrator.playbook.load.scope import Scope
 from orchestrator.playbook.load.source import line_of
 from orchestrator.playbook.load.sources import check_source
@@ -97,6 +98,7 @@ def build(written: Written, scope: Scope) -> Task:
         **{name: own[name] for name in _TASK_FIELDS if own.get(name) is not None},
     )
     check_source(task, scope)
+    scope.gathered.notices += notices(task, scope)
     scope.gathered.local |= effective.delegate_to is not None or task.module == FETCH
     return task
 

@@ -161,6 +161,8 @@ class Unfolder:
             call = role_call(written, static=False)
             name, inner = call.use.name, merge(inner, call.apply)
         task = replace(task, free_form=name, inner=inner, params=own_vars)
+        if call is not None or is_template(name):
+            scope.gathered.more_handlers = True
         if scope.look and not is_template(name):
             self._look(task, call, scope)
         return task
@@ -186,6 +188,8 @@ class Unfolder:
                 raise
             scope.gathered.notes[f"{error} ({task.at} would fail if it came to it)"] = None
         scope.gathered.notes.update(gathered.notes)
+        scope.gathered.notices += gathered.notices
+        scope.gathered.more_handlers |= gathered.more_handlers or bool(gathered.handlers)
         scope.gathered.tasks = gathered.tasks
         scope.gathered.local |= gathered.local
 

@@ -78,8 +78,9 @@ class Generator:
         for part in ("pre_tasks", "tasks", "post_tasks"):
             if self._chance(0.6):
                 play[part] = self._tasks(2, "", 1)
-        if self._chance(0.5):
-            play["handlers"] = self._handlers()
+        # Whatever is notified is there: what is not is refused, which ansible-core does only when it comes to it.
+        known = {"name": "restart 1", "listen": "topic", "debug": {"msg": "known"}}
+        play["handlers"] = [*(self._handlers() if self._chance(0.5) else ()), known]
         if self._chance(0.6):
             play["roles"] = [self._use(self._random.randint(0, 3)) for _ in range(self._random.randint(1, 3))]
         return self._spoilt(play)

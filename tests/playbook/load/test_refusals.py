@@ -252,6 +252,42 @@ def test_tells_which_files_are_missing_for_certain(tmp_path: Path, text: str, sa
     assert bool(said) == bool(says)
 
 
+_NOTIFIES = "- command: ls\n  notify: restrat"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (_NOTIFIES, "site.yml:4: there is no handler 'restrat', neither by name nor listening; nearest: restart"),
+        ("- block:\n    - command: ls\n  notify: none", "site.yml:5: there is no handler 'none', neither by name"),
+        ("- include_tasks: a.yml", "a.yml:1: there is no handler 'none'"),
+        (f"{_NOTIFIES}\n  when: x", "note"),
+        (f"{_NOTIFIES}\n  changed_when: x", "note"),
+        ("- include_tasks: a.yml\n  when: x", "note"),
+        ("- command: ls\n  notify: [restart, topic]", ""),
+        ("- command: ls\n  notify: '{{ x }}'", ""),
+        (f"{_NOTIFIES}\n- include_role: {{name: r}}", ""),
+        (f"{_NOTIFIES}\n- include_tasks: '{{{{ x }}}}.yml'", ""),
+        ("- import_role: {name: r}\n- command: ls\n  notify: [of the role, 'r : of the role']", ""),
+    ],
+)
+def test_tells_of_handlers_that_are_missing_for_certain(tmp_path: Path, text: str, says: str) -> None:
+    site = tmp_path / "site.yml"
+    handlers = "  handlers:\n    - {name: restart, listen: topic, command: ls}\n"
+    (tmp_path / "roles/r/handlers").mkdir(parents=True)
+    (tmp_path / "roles/r/handlers/main.yml").write_text("- {name: of the role, command: ls}")
+    (tmp_path / "a.yml").write_text("- {command: ls, notify: none}")
+    site.write_text(_tasks(text) + handlers)
+    try:
+        notes = Loader(base=tmp_path).playbook(site).notes
+        said = "note" if any("would fail if it changed" in note for note in notes) else ""
+    except PlaybookError as error:
+        said = str(error)
+
+    assert said.startswith(says)
+    assert bool(said) == bool(says)
+
+
 def test_every_error_is_one_the_command_line_knows() -> None:
     assert issubclass(Unsupported, PlaybookError)
     assert issubclass(PlaybookError, OrchestratorError)
