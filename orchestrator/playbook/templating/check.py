@@ -35,6 +35,8 @@ def check_syntax(text: Text, *, expression: bool = False) -> list[TemplateFault]
     """
     if not (expression or is_template(text)):
         return []
+    if not text.strip():
+        return [TemplateFault("an expression must not be empty", text.at, remedy="Remove it, or write true or false.")]
     environment = _environment()
     try:
         if expression and not is_template(text):

@@ -80,6 +80,17 @@ def _tasks(text: str) -> str:
         (_tasks("- debug: hello"), "site.yml:3: debug takes arguments by name, 'hello' is none. Write name=value"),
         (_tasks("- debug: '{{ x }}'"), "site.yml:3: debug takes its arguments by name, not as one template. Write"),
         (_tasks("- debug: {massage: x}"), "site.yml:3: debug takes no argument massage; nearest: msg"),
+        (_tasks("- copy: {source: a, dest: /a}"), "site.yml:3: copy takes no argument source; nearest: src"),
+        (_tasks("- copy: {src: a, destination: /a}"), "site.yml:3: copy takes no argument destination; nearest: dest"),
+        (
+            _tasks("- copy: {src: a, dest: /a, user: ops}"),
+            "site.yml:3: copy takes no argument user; it takes dest, backup,",
+        ),
+        (
+            _tasks("- command: {cwd: /, cmd: ls}"),
+            "site.yml:3: command takes no argument cwd; it takes cmd, argv, chdir",
+        ),
+        (_tasks("- debug: msg=x\n  when: ''"), "site.yml:4: an expression must not be empty. Remove it, or write true"),
         (_tasks("- debug:\n    msg: x\n    verbosity: much"), "site.yml:5: verbosity of debug "),
         (_tasks("- command: {}"), "site.yml:3: command"),
         (_tasks("- meta: dance"), "site.yml:3: meta: dance is not supported"),
