@@ -2,7 +2,7 @@
 
 from orchestrator.ssh.failure import NoConnection, PortClosed
 from orchestrator.ssh.keymaking import KeyFile, key_files, make_key, refuse_a_second_key
-from orchestrator.ssh.keys import Keys, Passphrase, passphrase_file
+from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.method import Method, Passwords
 from orchestrator.ssh.pool import Pool
@@ -10,7 +10,9 @@ from orchestrator.ssh.result import Command, Result, Status
 from orchestrator.ssh.shell import Call, Library, Reply, Shell
 from orchestrator.ssh.state import HostState, Phase
 from orchestrator.ssh.stream import Stream
+from orchestrator.ssh.succession import Succession, Turn
 from orchestrator.ssh.trust import HostKey, Pins, Trust
+from orchestrator.ssh.unlock import Passphrase, passphrase_file
 
 __all__ = [
     "Call",
@@ -34,7 +36,9 @@ __all__ = [
     "Shell",
     "Status",
     "Stream",
+    "Succession",
     "Trust",
+    "Turn",
     "key_files",
     "make_key",
     "passphrase_file",

@@ -49,9 +49,9 @@ def make_key(folder: Path, comment: str, passphrase: str | None) -> KeyFile:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        _create(path, private, 0o600)
+        write_new(path, private, 0o600)
         try:
-            _create(public_path, public, 0o644)
+            write_new(public_path, public, 0o644)
         except OSError:
             path.unlink()
             raise
@@ -91,7 +91,7 @@ def key_files(folder: Path) -> list[KeyFile]:
     return [describe(path) for path in sorted(folder.glob("id_*")) if path.suffix != ".pub" and path.is_file()]
 
 
-def _create(path: Path, data: bytes, mode: int) -> None:
+def write_new(path: Path, data: bytes, mode: int) -> None:
     """Write a file that did not exist, whole and on the disk, or not at all."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
 
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
+from orchestrator.ssh.keymaking import KEY_NAME
 from orchestrator.ssh.method import Usable
+from orchestrator.ssh.succession import PREDECESSOR
+from orchestrator.ssh.unlock import Passphrase, Unlocker, private_text
 
-Passphrase = Callable[[Path], str | None]
-
-_TRIES = 3
 _AGENT_TIMEOUT = 5.0
-
-
-def passphrase_file(path: Path) -> Passphrase:
-    """A `Passphrase` that reads the first line of `path`, which only its owner may read (else KeyFileError)."""
-
-    def read(_: Path) -> str | None:
-        lines = _private_text(path).decode("utf-8", "surrogateescape").splitlines()
-        return lines[0] if lines else None
-
-    return read
 
 
 class Keys:
@@ -38,7 +28,7 @@ class Keys:
 
     def __init__(self, folder: Path, *, passphrase: Passphrase | None = None, agent: str | None = None) -> None:
         self._folder = folder
-        self._passphrase = passphrase
+        self._unlocker = Unlocker(passphrase)
         self._agent_path = agent
         self._agent: asyncssh.SSHAgentClient | None = None
         self._asking = asyncio.Lock()
@@ -47,7 +37,7 @@ class Keys:
     async def offered_to(self, host: Host) -> Sequence[Usable]:
         """The keys to try on `host`, in order. Raises KeyFileError when there are none or a file is unfit."""
         if host.key is not None:
-            return [await self._load(self._locate(host.key))]
+            return await self._own(self.locate(host.key))
         paths = sorted(path for path in self._folder.glob("id_*") if path.suffix != ".pub" and path.is_file())
         keys: list[Usable] = [*await self._from_agent()]
         remedy = "Make one: orchestrator keys init"
@@ -75,7 +65,7 @@ class Keys:
         """Forget failures, so that the next connection asks for passphrases and reads files anew."""
         self._loaded = {path: entry for path, entry in self._loaded.items() if isinstance(entry[1], asyncssh.SSHKey)}
 
-    def _locate(self, name: str) -> Path:
+    def locate(self, name: str) -> Path:
         """A host's `key`: absolute, ``~``, or relative to the keys folder or to the home around it."""
         try:
             path = Path(name).expanduser()
@@ -83,6 +73,28 @@ class Keys:
             raise KeyFileError("whose home is meant cannot be told", where=name, remedy="Name it without ~") from error
         inside = self._folder / path
         return inside if inside.exists() else self._folder.parent / path
+
+    async def public(self, path: Path) -> str:
+        """The public line of a private key file, decrypted if need be. Raises KeyFileError."""
+        return (await self._load(path)).export_public_key("openssh").decode().strip()
+
+    async def passphrase_of(self, path: Path) -> str | None:
+        """The passphrase that opens a private key file, None when it is not encrypted. Raises KeyFileError."""
+        await self._load(path)
+        return self._unlocker.passphrase_of(path)
+
+    async def alone(self, path: Path) -> Keys:
+        """The private key in `path` as the only one to offer to whatever host. Raises KeyFileError."""
+        return _One(self._folder, await self._load(path))
+
+    async def _own(self, path: Path) -> Sequence[Usable]:
+        """The key that a host names, and the one that it is replacing in a rotation."""
+        keys = [await self._load(path)]
+        predecessor = self._folder / PREDECESSOR
+        if path == self._folder / KEY_NAME and predecessor.exists():
+            with suppress(KeyFileError):
+                keys.append(await self._load(predecessor))
+        return keys
 
     async def _from_agent(self) -> Sequence[asyncssh.SSHKeyPair]:
         if self._agent_path is None:
@@ -108,11 +120,12 @@ class Keys:
 
     async def _load(self, path: Path) -> asyncssh.SSHKey:
         async with self._asking:
-            data = _private_text(path)
+            data = private_text(path)
             stamp = hash(data)
             if path not in self._loaded or self._loaded[path][0] != stamp:
                 try:
-                    key: asyncssh.SSHKey | KeyFileError = await asyncio.to_thread(self._decrypt, path, data)
+                    # In a thread: key derivation takes 0.1 s and more, a person takes longer.
+                    key: asyncssh.SSHKey | KeyFileError = await asyncio.to_thread(self._unlocker.open, path, data)
                 except KeyFileError as error:
                     key = error
                 self._loaded[path] = (stamp, key)
@@ -121,35 +134,14 @@ class Keys:
                 raise known
             return known
 
-    def _decrypt(self, path: Path, data: bytes) -> asyncssh.SSHKey:
-        """Runs in a thread: key derivation takes 0.1 s and more, a person takes longer."""
-        try:
-            return asyncssh.import_private_key(data)
-        except asyncssh.KeyImportError as error:
-            if "assphrase" not in str(error):
-                raise KeyFileError("is not a private key we can read", where=str(path)) from error
-        if self._passphrase is None:
-            raise KeyFileError("is encrypted", where=str(path), remedy="Give a passphrase, or use an agent")
-        for _ in range(_TRIES):
-            answer = self._passphrase(path)
-            if answer is None:
-                raise KeyFileError("stays locked: no passphrase was given", where=str(path))
-            try:
-                return asyncssh.import_private_key(data, answer)
-            except asyncssh.KeyEncryptionError as error:
-                if str(error).startswith(("Unknown", "OpenSSH private key encryption")):
-                    raise KeyFileError(f"cannot be decrypted: {error}", where=str(path)) from error
-            except asyncssh.KeyImportError:
-                continue
-        raise KeyFileError("stays locked: the passphrase is wrong", where=str(path))
 
+class _One(Keys):
+    """A single key, already open."""
 
-def _private_text(path: Path) -> bytes:
-    """The content of a file that must be ours alone, as ssh(1) demands of identity files."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise KeyFileError(f"can be read by others (mode {mode:04o})", where=str(path), remedy=f"chmod 600 {path}")
-        return path.read_bytes()
-    except OSError as error:
-        raise KeyFileError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    def __init__(self, folder: Path, key: asyncssh.SSHKey) -> None:
+        super().__init__(folder)
+        self._key = key
+
+    async def offered_to(self, host: Host) -> Sequence[Usable]:  # noqa: ARG002  it is for any host
+        """That key."""
+        return [self._key]

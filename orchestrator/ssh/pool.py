@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -116,6 +117,27 @@ class Pool:
             way = (await self._connection(host).ready()).stream(address, port)
         async with way as stream:
             yield stream
+
+    async def login(self, host: Host, key: Path) -> Method:
+        """Log in to `host` with the private key in `key` and nothing else, on a connection of its own, and hang up.
+
+        The way to prove that a key is accepted, if the Method returned is that key and not ``none``, or that it is not:
+        then NoConnection says AUTH_FAILED; any other status of it proves nothing. Raises KeyFileError when the key
+        cannot be used.
+        """
+        dialer = Dialer(self._trust, await self._keys.alone(key), self._limits)
+        tunnel = await self._tunnel(host)
+        try:
+            link = await dialer.dial(host, tunnel, lambda: None)
+        finally:
+            if tunnel is not None:
+                tunnel.leave()
+        try:
+            async with asyncio.timeout(self._limits.close_timeout):
+                await link.close()
+        except TimeoutError:
+            link.abort()
+        return link.method
 
     async def scan(self, host: Host) -> HostKey:
         """The host key that `host` shows now, reached the way commands reach it. Raises NoConnection."""
