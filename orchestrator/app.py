@@ -16,10 +16,10 @@ from orchestrator.errors import SettingsError
 from orchestrator.fleet import Fleet
 from orchestrator.home import Home, refuse_open_keys
 from orchestrator.inventory import Inventory
-from orchestrator.liveinventory import LiveInventory
+from orchestrator.liveinventory import Broken, LiveInventory, Mended
 from orchestrator.settings import Settings
 from orchestrator.ssh import Keys, Passphrase, Pool, Trust, passphrase_file
-from orchestrator.store import AuditLog, Database
+from orchestrator.store import AuditLog, Database, Outbox
 
 if TYPE_CHECKING:
     from orchestrator.playbook.playbooks import Playbooks
@@ -40,6 +40,7 @@ class App:
     fleet: Fleet
     database: Database
     audit: AuditLog
+    outbox: Outbox
     door: Door
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -60,9 +61,10 @@ class App:
         database = await Database.open(home.state / "orchestrator.db")
         try:
             audit = AuditLog(database)
+            outbox = Outbox(database, settings.alert_chat_id if settings.bot_token else ())
             async with Pool(trust=trust, keys=keys) as pool:
                 fleet = Fleet(pool.run, own_ports={settings.listen[1]})
-                yield cls(home, settings, live, trust, keys, pool, fleet, database, audit, Door(audit))
+                yield cls(home, settings, live, trust, keys, pool, fleet, database, audit, outbox, Door(audit))
         finally:
             await database.close()
 
@@ -95,12 +97,22 @@ class App:
             log.warning("%s", problem)
         self.pool.keep(self.inventory.hosts)
         self.live.subscribe(lambda inventory: self.pool.keep(inventory.hosts))
+        self.live.watch(self._tell_of_inventory)
         following = asyncio.create_task(self.live.follow())
         try:
             yield
         finally:
             following.cancel()
             await asyncio.wait([following])
+
+    async def _tell_of_inventory(self, event: Broken | Mended) -> None:
+        """Into the outbox with it, once however many processes saw it."""
+        if isinstance(event, Broken):
+            error = event.error
+            told = {"where": error.where, "what": error.what, "remedy": error.remedy, "hosts": event.hosts}
+            await self.outbox.add("inventory.broken", told, key=f"inventory.broken {self.live.version}")
+        else:
+            await self.outbox.add("inventory.mended", event.changes, key=f"inventory.mended {self.live.version}")
 
 
 def _agent(settings: Settings) -> str | None:

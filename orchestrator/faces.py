@@ -20,7 +20,7 @@ from orchestrator.bot.terminal import Terminal
 from orchestrator.control import Actor
 from orchestrator.errors import SettingsError, StoreError
 from orchestrator.inventory import Inventory
-from orchestrator.store import Buttons, Inbox, Preferences
+from orchestrator.store import Backlog, Buttons, Inbox, Preferences
 from orchestrator.version import __version__
 
 
@@ -78,6 +78,7 @@ class Faces:
             languages=self.languages,
             catalogues=self.catalogues,
             inbox=Inbox(self._app.database),
+            outbox=self._app.outbox,
             buttons=self.buttons,
             redactor=self._redactor,
         )
@@ -91,6 +92,7 @@ class Faces:
             buttons=self.buttons,
             languages=self.languages,
             catalogues=self.catalogues,
+            outbox=self._app.outbox,
             inventory=lambda: self._app.inventory,
             actor=actor,
             state=self._app.home.state,
@@ -106,8 +108,9 @@ class Faces:
         """How we ourselves are."""
         app, telegram = self._app, self._telegram
         polled = telegram.last_poll if telegram else None
-        trouble, unfinished = "", 0
+        trouble, unfinished, backlog = "", 0, Backlog()
         try:
+            backlog = await app.outbox.backlog()
             rows = await app.audit.unfinished()
             unfinished = sum(row.at < app.started_at for row in rows)
         except StoreError as error:
@@ -123,6 +126,7 @@ class Faces:
             trouble=trouble,
             inventory=app.live.problem,
             unfinished=unfinished,
+            backlog=backlog,
         )
 
 

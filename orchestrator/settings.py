@@ -85,7 +85,8 @@ class Settings(BaseModel):
             raise _explain(error) from None
         if settings.ssh_passphrase_file:
             _refuse_unless_private(settings.ssh_passphrase_file, "SSH_PASSPHRASE_FILE")
-        return settings.model_copy(update={"bot_token": _bot_token(settings, environ)})
+        alerts = settings.alert_chat_id or _first_user(given.get("ALLOWED_USERS") or "")
+        return settings.model_copy(update={"bot_token": _bot_token(settings, environ), "alert_chat_id": alerts})
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -199,6 +200,11 @@ def _chat_target(text: str) -> ChatTarget:
     chat, colon, topic = text.partition(":")
     problem = "is not ID or ID:TOPIC, both numbers"
     return ChatTarget(_number(chat, problem), _number(topic, problem) if colon else None)
+
+
+def _first_user(text: str) -> tuple[ChatTarget, ...]:
+    """The chat of the first allowed user: the id of a private chat is that of its user."""
+    return tuple(ChatTarget(int(part)) for part in _parts(text)[:1])
 
 
 def _credential(environ: Mapping[str, str], name: str) -> Path | None:

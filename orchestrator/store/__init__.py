@@ -4,6 +4,20 @@ from orchestrator.store.audit import AuditLog, AuditRow, Entry
 from orchestrator.store.buttons import ButtonRow, Buttons, Press
 from orchestrator.store.database import Database
 from orchestrator.store.inbox import Inbox
+from orchestrator.store.outbox import Backlog, Letter, Outbox
 from orchestrator.store.preferences import Preferences
 
-__all__ = ["AuditLog", "AuditRow", "ButtonRow", "Buttons", "Database", "Entry", "Inbox", "Preferences", "Press"]
+__all__ = [
+    "AuditLog",
+    "AuditRow",
+    "Backlog",
+    "ButtonRow",
+    "Buttons",
+    "Database",
+    "Entry",
+    "Inbox",
+    "Letter",
+    "Outbox",
+    "Preferences",
+    "Press",
+]

@@ -57,6 +57,35 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE UNIQUE INDEX audit_one_result ON audit (intent) WHERE kind = 'result';
     """,
+    """
+    CREATE TABLE outbox (
+        id         INTEGER PRIMARY KEY AUTOINCREMENT,
+        key        TEXT NOT NULL,
+        chat       INTEGER NOT NULL,
+        topic      INTEGER NOT NULL,
+        kind       TEXT NOT NULL,
+        payload    TEXT NOT NULL,
+        put_at     REAL NOT NULL,
+        attempts   INTEGER NOT NULL DEFAULT 0,
+        unsure     INTEGER NOT NULL DEFAULT 0,
+        next_try   REAL NOT NULL DEFAULT 0,
+        done_at    REAL,
+        message_id INTEGER,
+        problem    TEXT NOT NULL DEFAULT '',
+        UNIQUE (key, chat, topic)
+    );
+    CREATE INDEX outbox_waiting ON outbox (chat, topic, id) WHERE done_at IS NULL;
+    CREATE TABLE dialogues (
+        actor TEXT NOT NULL,
+        chat  INTEGER NOT NULL,
+        topic INTEGER NOT NULL,
+        kind  TEXT NOT NULL,
+        id    TEXT NOT NULL,
+        state TEXT NOT NULL,
+        at    REAL NOT NULL,
+        PRIMARY KEY (actor, chat, topic)
+    );
+    """,
 )
 
 

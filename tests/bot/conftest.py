@@ -21,7 +21,7 @@ from orchestrator.fleet import Fleet
 from orchestrator.inventory import Group, Host, HostSet, Inventory
 from orchestrator.playbook.playbooks import Playbooks
 from orchestrator.ssh import Keys, Limits, Phase, Pool, Trust
-from orchestrator.store import AuditLog, Buttons, Database, Preferences
+from orchestrator.store import AuditLog, Buttons, Database, Outbox, Preferences
 from tests import sshd
 from tests.bot.person import Person
 
@@ -56,6 +56,7 @@ class Node:
     database: Database
     fleet: Fleet
     audit: AuditLog
+    outbox: Outbox
     door: Door
     buttons: Buttons
     preferences: Preferences
@@ -151,6 +152,7 @@ async def node(hosts: sshd.Fleet, tmp_path: Path) -> AsyncIterator[Node]:
             database=database,
             fleet=Fleet(pool.run, own_ports={OWN_PORT}),
             audit=audit,
+            outbox=Outbox(database),
             door=Door(audit),
             buttons=Buttons(database),
             preferences=Preferences(database),

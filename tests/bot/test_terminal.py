@@ -41,6 +41,7 @@ def terminal(node: Node) -> Terminal:
         buttons=node.buttons,
         languages=node.languages,
         catalogues=node.catalogues,
+        outbox=node.outbox,
         inventory=lambda: node.inventory,
         actor=ACTOR,
         state=node.state,
@@ -287,3 +288,13 @@ async def test_message_further_up_is_written_again_once() -> None:
     await screen.settle()
     assert out.getvalue().count("first at last") == 1
     assert "\x1b[2F" not in out.getvalue()
+
+
+async def test_what_comes_into_the_outbox_is_shown(terminal: Terminal, node: Node) -> None:
+    broken = {"where": "hosts.yml:3", "what": "<b>port</b> 'x' of web1 is not a port", "remedy": "", "hosts": 4}
+    async with prompted(terminal) as person:
+        person.type("/id\r")
+        await person.sees("🪪 local:tester")
+        await node.outbox.add("inventory.broken", broken, key="1")
+        await person.sees(r"⚠ The inventory is broken: hosts\.yml:3")
+        await person.sees(r"<b>port</b> 'x' of web1(.|\n)*The old one stays in force, with 4 hosts\.")

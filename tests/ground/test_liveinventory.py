@@ -14,7 +14,7 @@ from orchestrator.demo import demo_fleet
 from orchestrator.errors import InventoryError
 from orchestrator.home import Home
 from orchestrator.inventory import Inventory
-from orchestrator.liveinventory import LiveInventory, difference
+from orchestrator.liveinventory import Broken, LiveInventory, Mended, difference
 from orchestrator.ssh import Phase
 
 GOOD = "web:\n  hosts:\n    web1: {address: 10.0.0.1}\n    web2: {address: 10.0.0.2}\n"
@@ -99,3 +99,50 @@ async def test_hosts_join_and_leave_a_running_program() -> None:
             await until(lambda: app.pool.state(app.inventory.host("db1")).phase is Phase.UP)
             await until(lambda: app.pool.state(gone).phase is not Phase.UP)
             assert app.pool.state(app.inventory.host("web1")).phase is Phase.UP
+
+
+async def test_what_breaks_is_told_once_and_what_was_mended_then(folder: Path) -> None:
+    live = LiveInventory(folder)
+    told: list[Broken | Mended] = []
+    seen: list[str] = []
+
+    async def watch(event: Broken | Mended) -> None:
+        told.append(event)
+        seen.append(live.version)
+
+    live.watch(watch)
+    for text in ("web: [", "web: [", GOOD + "    web4: {port: x}\n", GOOD + "    web3:\n", GOOD):
+        (folder / "new").write_text(text)
+        (folder / "new").replace(folder / "hosts.yml")
+        await live.refresh()
+    broken, otherwise, mended = told
+    assert isinstance(broken, Broken)
+    assert (broken.error.where, broken.hosts) == ("hosts.yml:2", 2)
+    assert isinstance(otherwise, Broken)
+    assert otherwise.error.where == "hosts.yml:5"
+    assert mended == Mended({"added": "web3"})
+    assert len(set(seen)) == 3
+
+
+async def test_half_an_edit_is_not_read(folder: Path) -> None:
+    """An editor that writes in place leaves an empty file for a moment: an inventory without hosts."""
+    live = LiveInventory(folder)
+    counts: list[int] = []
+    live.subscribe(lambda inventory: counts.append(len(inventory.hosts)))
+    following = asyncio.create_task(live.follow())
+    for _ in range(12):
+        (folder / "hosts.yml").write_text("")
+        await asyncio.sleep(0.1)
+        (folder / "hosts.yml").write_text(GOOD + "    web3:\n")
+        await asyncio.sleep(0.1)
+    await until(lambda: bool(counts), 2.0)
+    following.cancel()
+    assert counts == [3]
+
+
+async def test_an_edit_is_seen_within_two_seconds(folder: Path) -> None:
+    live = LiveInventory(folder)
+    following = asyncio.create_task(live.follow())
+    (folder / "hosts.yml").write_text(GOOD + "    web3:\n")
+    await until(lambda: "web3" in live.current.hosts, 2.0)
+    following.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from orchestrator.bot.redact import Redactor
 from orchestrator.bot.router import CommandSpec, Router
 from orchestrator.bot.telegram.application import TelegramFace
 from orchestrator.bot.telegram.pace import Pace
-from orchestrator.store import Buttons, Database, Inbox, Preferences
+from orchestrator.settings import ChatTarget
+from orchestrator.store import Buttons, Database, Inbox, Outbox, Preferences
 from tests.telegram.emulator import ANN, MEI, Telegram
 
 # Everything that is waited for, shortened; what is measured keeps its proportions.
@@ -133,10 +134,13 @@ class Commands:
 class Running:
     """A face that runs, and what is needed to look into it."""
 
-    def __init__(self, face: TelegramFace, commands: Commands, database: Database, stop: asyncio.Event) -> None:
+    def __init__(
+        self, face: TelegramFace, commands: Commands, database: Database, outbox: Outbox, stop: asyncio.Event
+    ) -> None:
         self.face = face
         self.commands = commands
         self.database = database
+        self.outbox = outbox
         self.preferences = Preferences(database)
         self.stop = stop
         self.task = asyncio.create_task(face.run(stop))
@@ -156,10 +160,12 @@ async def serving(
     pace: Pace = QUICK,
     redactor: Redactor | None = None,
     now: Callable[[], float] = time.time,
+    targets: Sequence[ChatTarget] = (),
 ) -> AsyncIterator[Running]:
     """Run a face against `tg`, with its database in `folder`; at the end it is stopped and must end well."""
     database = await Database.open(folder / "orchestrator.db")
     buttons, catalogues, commands = Buttons(database), Catalogues(), Commands()
+    outbox = Outbox(database, targets)
     face = TelegramFace(
         token=SecretStr(tg.token),
         api_url=tg.url,
@@ -168,13 +174,14 @@ async def serving(
         languages=Languages(Preferences(database), None),
         catalogues=catalogues,
         inbox=Inbox(database),
+        outbox=outbox,
         buttons=buttons,
         redactor=redactor or Redactor(),
         pace=pace,
         now=now,
     )
     stop = asyncio.Event()
-    running = Running(face, commands, database, stop)
+    running = Running(face, commands, database, outbox, stop)
     try:
         yield running
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,9 @@ from orchestrator.bot.message import Button, Message
 from orchestrator.bot.render.markup import bold, cut_units, esc, lines, pre, table
 from orchestrator.bot.render.outcome import size
 from orchestrator.ssh.state import Phase
+from orchestrator.store import Backlog
 
+WAITING_S = 60.0  # a message may wait this long without being remarkable
 POLL_LATE_S = 120.0  # a long poll ends after some 30 s even when nothing happens
 
 PHASES: Mapping[Phase, str] = {
@@ -31,7 +33,7 @@ class SelfReport:
     `last_poll` is when Telegram last answered, None when it never did (`telegram` is False: not in use).
     `database` is its size in bytes, `trouble` why it cannot be used, empty when it can. `unfinished` is how many
     requests an earlier process left without an outcome. `inventory` is what is wrong with its files now, empty
-    when nothing is.
+    when nothing is. `backlog` is what the outbox could not deliver.
     """
 
     version: str
@@ -44,6 +46,7 @@ class SelfReport:
     trouble: str
     unfinished: int
     inventory: str = ""
+    backlog: Backlog = Backlog()  # noqa: RUF009 - frozen
 
 
 def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
@@ -64,6 +67,7 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
         ).format(n=report.unfinished)
         if report.unfinished
         else "",
+        *_undelivered(report.backlog, now, locale),
     ]
     rows = [
         (_("version"), report.version),
@@ -83,3 +87,15 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
     return Message(
         lines((bold(head), *notes, pre("\n".join(table(rows, gap="  "))), tail)), ((Button("↻", "status.show"),),)
     )
+
+
+def _undelivered(backlog: Backlog, now: datetime, locale: Locale) -> Iterator[str]:
+    n = backlog.waiting
+    if backlog.since is not None and (now - backlog.since).total_seconds() > WAITING_S:
+        texts = locale.ngettext(
+            "{n} message waits for Telegram since {time}.", "{n} messages wait for Telegram since {time}.", n
+        )
+        yield texts.format(n=n, time=locale.clock(backlog.since))
+    if n := backlog.set_aside:
+        texts = locale.ngettext("{n} message could not be delivered.", "{n} messages could not be delivered.", n)
+        yield texts.format(n=n)

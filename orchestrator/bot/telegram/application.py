@@ -19,12 +19,14 @@ from orchestrator.bot.router import Router
 from orchestrator.bot.telegram.chat import Parts, TelegramChat
 from orchestrator.bot.telegram.client import Client, brief, seconds_asked
 from orchestrator.bot.telegram.deliver import Deliverer
-from orchestrator.bot.telegram.gatekeeper import Gatekeeper
+from orchestrator.bot.telegram.gatekeeper import Gatekeeper, Sender
+from orchestrator.bot.telegram.notify import Notifier
 from orchestrator.bot.telegram.pace import Pace
 from orchestrator.bot.telegram.polling import Poller, rejected
 from orchestrator.bot.telegram.reception import Reception
 from orchestrator.errors import SettingsError
-from orchestrator.store import Buttons, Inbox
+from orchestrator.settings import ChatTarget
+from orchestrator.store import Buttons, Inbox, Outbox
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class TelegramFace:
         languages: Languages,
         catalogues: Catalogues,
         inbox: Inbox,
+        outbox: Outbox,
         buttons: Buttons,
         redactor: Redactor,
         pace: Pace = Pace(),  # noqa: B008 - frozen
@@ -79,6 +82,14 @@ class TelegramFace:
             pace=pace,
             now=now,
         )
+        self._notifier = Notifier(
+            outbox=outbox,
+            deliverer=self._deliverer,
+            open_chat=lambda target: TelegramChat(parts, _owner(target), "", catalogues.locale("en")),
+            languages=languages,
+            catalogues=catalogues,
+            pace=pace,
+        )
         self._bot_name = ""
         self._requests: set[asyncio.Task[None]] = set()
 
@@ -95,14 +106,16 @@ class TelegramFace:
         """
         asked = asyncio.create_task(stop.wait())
         work = asyncio.create_task(self._serve())
+        notifying = asyncio.create_task(self._notifier.run())
         try:
-            await asyncio.wait({asked, work}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
+            await asyncio.wait({asked, work, notifying}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (work, notifying):
+                if ended.done():
+                    ended.result()
         finally:
-            for task in (asked, work):
+            for task in (asked, work, notifying):
                 task.cancel()
-            await asyncio.wait({asked, work})
+            await asyncio.wait({asked, work, notifying})
             await self._drain()
 
     async def _serve(self) -> None:
@@ -188,3 +201,8 @@ class TelegramFace:
                 await asyncio.wait(late, timeout=self._pace.drain)
         await self._deliverer.close()
         await self._client.close()
+
+
+def _owner(target: ChatTarget) -> Sender:
+    """Nobody asked for what is told to an alert chat: whoever may talk to us may tap its buttons."""
+    return Sender(0, "", None, target.chat, target.topic, in_group=target.chat < 0)

@@ -94,6 +94,13 @@ class TelegramChat:
         self._shown[handle] = item
         return handle
 
+    async def deliver(self, message: Message) -> int:
+        """Send a message, without its document, as one call to Telegram; returns its id.
+
+        For those who queue it themselves: nothing is retried, what goes wrong is raised.
+        """
+        return await self._create(_Shown(message))
+
     async def edit(self, message_id: int, message: Message) -> None:
         """Show something else in a message; returns before it is shown."""
         item = self._shown.setdefault(message_id, _Shown(message, message_id=message_id))

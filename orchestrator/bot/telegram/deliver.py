@@ -72,12 +72,15 @@ class Deliverer:
         self._bytes = 0
         self._closed = False
 
-    def post(self, chat_id: int, call: Call, *, key: Hashable = None, size: int = 0) -> asyncio.Future[int | None]:
+    def post(
+        self, chat_id: int, call: Call, *, key: Hashable = None, size: int = 0, doubtful: bool = False
+    ) -> asyncio.Future[int | None]:
         """Make `call` in its turn; the future has its result, or None when it was given up (which is logged).
 
         With a `key`, the call brings something to its newest state: it may be repeated freely, one that waits already
         serves for this one too, and calls of the same key are a second apart. Without, it is repeated only once when
-        its answer was lost. `size` is the number of bytes it holds in memory.
+        its answer was lost; `doubtful` says that this was the case before, so that this call is the repeat. `size` is
+        the number of bytes it holds in memory.
         """
         line = self._line(chat_id)
         if key is not None:
@@ -89,7 +92,7 @@ class Deliverer:
             _dropped(line, "too much waits already")
             done.set_result(None)
             return done
-        line.jobs.append(_Job(call, key, size, self._monotonic() + self._pace.keep, done))
+        line.jobs.append(_Job(call, key, size, self._monotonic() + self._pace.keep, done, doubtful))
         self._bytes += size
         line.arrived.set()
         if line.task is None or line.task.done():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import stat
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -21,6 +22,7 @@ from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import Catalogues, Languages
 from orchestrator.bot.message import Message
 from orchestrator.bot.render.markup import esc
+from orchestrator.bot.render.notices import notice
 from orchestrator.bot.render.problem import problem
 from orchestrator.bot.router import Router
 from orchestrator.bot.runs import Runs
@@ -28,11 +30,14 @@ from orchestrator.bot.terminal.chat import TerminalChat
 from orchestrator.bot.terminal.completion import Words
 from orchestrator.bot.terminal.screen import Drawn, Screen, Transcript
 from orchestrator.control import Actor
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import OrchestratorError, StoreError
 from orchestrator.inventory import Inventory
-from orchestrator.store import Buttons
+from orchestrator.store import Buttons, Outbox
+
+log = logging.getLogger(__name__)
 
 PROMPT = "› "
+LOOK_AGAIN_S = 10.0
 LINE_LIMIT = 1 << 20  # bytes
 LEAVE_WITHIN_S = 10.0  # running commands are stopped on their hosts, which takes up to 5 s
 
@@ -46,6 +51,7 @@ class Terminal:
     buttons: Buttons
     languages: Languages
     catalogues: Catalogues
+    outbox: Outbox
     inventory: Callable[[], Inventory]
     actor: Actor
     state: Path
@@ -74,6 +80,12 @@ class Terminal:
         screen = Drawn(session.app.output)
         chat = self._chat(screen)
         tasks: set[asyncio.Task[None]] = set()
+        async with self._told(chat):
+            return await self._prompt(session, screen, chat, tasks)
+
+    async def _prompt(
+        self, session: PromptSession[str], screen: Drawn, chat: TerminalChat, tasks: set[asyncio.Task[None]]
+    ) -> int:
         try:
             while True:
                 try:
@@ -97,12 +109,36 @@ class Terminal:
     async def _transcribe(self, source: AsyncGenerator[str | None], stdout: TextIO) -> int:
         screen = Transcript(stdout)
         chat = self._chat(screen)
-        async with aclosing(source) as lines:
+        async with self._told(chat), aclosing(source) as lines:
             async for typed in lines:
                 line = str(chat.newest_button) if typed is None else typed
                 screen.write(f"{PROMPT}{line}")
                 await self._serve(line, chat)
         return 0
+
+    @asynccontextmanager
+    async def _told(self, chat: TerminalChat) -> AsyncIterator[None]:
+        """Show what comes into the outbox while the block lasts."""
+        telling = asyncio.create_task(self._tell(chat))
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+
+    async def _tell(self, chat: TerminalChat) -> None:
+        last: int | None = None
+        while True:
+            try:
+                last = await self.outbox.newest() if last is None else last
+                await self.outbox.arrival()
+                for letter in await self.outbox.since(last):
+                    last = letter.id
+                    locale = self.catalogues.locale(await self.languages.of(self.actor.id, self.hint))
+                    await chat.send(notice(letter, locale))
+            except StoreError as error:
+                log.error("the outbox cannot be read: %s", error)
+                await asyncio.sleep(LOOK_AGAIN_S)
 
     def _chat(self, screen: Screen) -> TerminalChat:
         return TerminalChat(self.buttons, self.actor.id, screen, self.state / "files")
