@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from orchestrator.errors import InventoryError
-from orchestrator.inventory.model import Become, Host
+from orchestrator.inventory.model import EXPORTER, Become, Host
 from orchestrator.inventory.names import is_address
 from orchestrator.inventory.sshargs import find_jump
 from orchestrator.inventory.templates import StillVaulted, resolve
@@ -24,6 +24,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "jump": ("jump",),
     "fingerprint": ("fingerprint",),
     "labels": ("labels",),
+    "exporter": ("exporter",),
     "connection": ("ansible_connection",),
     "become": ("become", "ansible_become"),
     "become_user": ("ansible_become_user", "ansible_sudo_user"),
@@ -66,6 +67,7 @@ def read_host(name: str, groups: tuple[str, ...], variables: Mapping[str, Var]) 
         become=reader.become(),
         fingerprint=reader.get("fingerprint", _fingerprint),
         local=local,
+        exporter=reader.exporter(),
         groups=groups,
         vars=MappingProxyType(plain(variables)),
         labels=MappingProxyType(reader.get("labels", _labels) or {}),
@@ -127,6 +129,13 @@ class _Reader:
         if not found or found[1].lower() == "none":
             return None
         return Jump(found[1], self._variables[found[0]].where)
+
+    def exporter(self) -> tuple[str, int] | None:
+        """Where the host's exporter listens, on the host's own side; None for ``exporter: false``."""
+        places = self.get("exporter", _exporter)
+        if places is None:
+            return EXPORTER
+        return places[0] if places else None
 
     def become(self) -> Become | None:
         """How to act as another user, when the host asks for it; else its become variables are not looked at."""
@@ -203,6 +212,23 @@ def _fingerprint(value: Any) -> str:
     if not _FINGERPRINT.fullmatch(text):
         raise ValueError("is not a fingerprint as ssh-keygen -l prints it (SHA256:...)")
     return text.removesuffix("=")
+
+
+def _exporter(value: Any) -> list[tuple[str, int]]:
+    """The one place that ``host:port``, or a port on loopback, names; none at all for a no."""
+    text = str(value).strip()
+    if value is False or text.lower() in ("no", "false", "off"):
+        return []
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if colon else EXPORTER[0]
+    if (
+        isinstance(value, bool)
+        or not is_address(host)
+        or not re.fullmatch("[0-9]{1,5}", port)
+        or not 0 < int(port) < 65536
+    ):
+        raise ValueError("is neither host:port, as the host itself sees it, nor false")
+    return [(host, int(port))]
 
 
 def _labels(value: Any) -> dict[str, str]:

@@ -13,7 +13,7 @@ _PLACES_SHOWN = 5
 _BECOME = frozenset(SYNONYMS["become_password"])
 _PASSWORDS = frozenset({"password", "ansible_password", "ansible_ssh_pass", "ansible_ssh_password"})
 # Near to names that we read, and yet meant as they are: words of their own, and variables of Ansible's plugins.
-_MEANT = frozenset({"label", "use", "ansible_scp_extra_args", "ansible_su_user", "ansible_su_pass"})
+_MEANT = frozenset({"export", "label", "use", "ansible_scp_extra_args", "ansible_su_user", "ansible_su_pass"})
 
 
 class Doubts:

@@ -22,6 +22,7 @@ SLIPS = {
     "become": "becom became becmoe",
     "fingerprint": "finger_print finger-print fingerprnt",
     "labels": "lables labes",
+    "exporter": "exportr exproter Exporter",
     "ansible_host": "ansible_hots ansible-host anisble_host",
     "ansible_port": "ansible_prot",
     "ansible_user": "ansible_usr ansble_user",

@@ -28,7 +28,11 @@ def _seen(host: Host) -> dict[str, Any]:
     fields = ("address", "port", "user", "key", "fingerprint", "local")
     seen = {name: getattr(host, name) for name in fields}
     become = list(asdict(host.become).values()) if host.become else None
-    return seen | {"become": become, "labels": dict(host.labels), "jump": _chain(host.jump)}
+    return (
+        seen
+        | {"become": become, "labels": dict(host.labels), "jump": _chain(host.jump)}
+        | {"exporter": "{}:{}".format(*host.exporter) if host.exporter else None}
+    )
 
 
 def _chain(hop: Host | None) -> list[str] | None:
