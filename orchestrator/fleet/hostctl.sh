@@ -7,7 +7,12 @@
 #        hostctl inspect   [--keep-ports N,N] PORT [tcp|udp]
 #        hostctl close     [--keep-ports N,N] tcp|udp PORT PID:TICKS:INODE[,INODE]...
 #        hostctl unit-stop [--keep-ports N,N] UNIT tcp|udp PORT
+#        hostctl request   <<EOF
+#        VERB ARGUMENT...
+#        EOF
 #
+# Installed, it is run as root by a sudo rule that allows `request` and nothing else: sudoers(5) can only match arguments
+# with wildcards, which match too much, so what is asked for comes over standard input and is judged here.
 # Also run from standard input (sh -s -- VERB ...), so it lives in functions and starts on its last line: a copy
 # that was cut short does nothing. Answers are lines of tab-separated fields without control characters. The first is
 # "hostctl FORMAT VERB", the last is "end"; an answer without it is not whole. "error TEXT" may come before the end.
@@ -23,6 +28,7 @@ unset TIME_STYLE QUOTING_STYLE BLOCK_SIZE POSIXLY_CORRECT CDPATH ENV BASH_ENV
 
 FORMAT=1
 MAX_SOCKETS=4096
+MAX_REQUEST=65536
 TERM_SECONDS=5
 KILL_SECONDS=2
 TAB=$(printf '\tx') TAB=${TAB%x}
@@ -598,6 +604,10 @@ verb_vitals() {
 
 # ---- start ------------------------------------------------------------------------------------------------------
 
+verb_version() { # "user UID", as whom it runs
+    put user "$(id -u)"
+}
+
 main() {
     verb=${1-}
     [ "$#" -gt 0 ] && shift
@@ -611,7 +621,7 @@ main() {
         ;;
     esac
     case $verb:$# in
-    version:0) ;;
+    version:0) verb_version ;;
     vitals:0) verb_vitals ;;
     ports:0) verb_ports ;;
     inspect:*) verb_inspect "$@" ;;
@@ -622,4 +632,17 @@ main() {
     put end
 }
 
-main "$@" </dev/null
+requested() { # reads one line, "VERB ARGUMENT..." with single spaces between, and does it; refuses any other input
+    _request=$(head -c "$((MAX_REQUEST + 1))" | tr '\000' '?' && echo .)
+    _request=${_request%.}
+    _line=${_request%?}
+    case $_line in
+    '' | ' '* | *' ' | *'  '* | *[!A-Za-z0-9:,._@\\\ -]*) _line=unreadable ;;
+    esac
+    [ "${#_request}" -le "$MAX_REQUEST" ] && [ "$_request" = "$_line
+" ] || _line=unreadable
+    # shellcheck disable=SC2086 # words of harmless characters, among them none that could be a pattern
+    main $_line </dev/null
+}
+
+case $* in request) requested ;; *) main "$@" </dev/null ;; esac
