@@ -23,6 +23,8 @@ from orchestrator.ssh.sweep import GONE, UNKNOWN, Fate, fate, sweep
 T = TypeVar("T")
 # What sudo -n and doas -n say, in English; in another language the general reason is given.
 _WANTS_PASSWORD = rb"a password is required|Authentication required"
+# What sudo says, in English, of somebody whose password was right (plugins/sudoers/logging.c).
+_FORBIDS = rb"is not in the sudoers file|may not run sudo|is not allowed to"
 
 
 async def first(*events: asyncio.Event | None, timeout: float | None = None) -> bool:
@@ -195,6 +197,8 @@ def never_started(entrance: Entrance, become: Become | None, exit_code: int | No
         return f"never started: {method} is not installed (become: true)"
     if method and re.search(_WANTS_PASSWORD, said):
         return unanswered(method)
+    if method == "sudo" and re.search(_FORBIDS, said):
+        return "never started: sudo does not allow it to this account"
     return f"never started: the account's shell, a forced command{f' or {method}' * bool(method)} ended first"
 
 
