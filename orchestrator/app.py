@@ -22,6 +22,8 @@ from orchestrator.ssh import Keys, Passphrase, Pool, Trust, passphrase_file
 from orchestrator.store import AuditLog, Database, Outbox
 
 if TYPE_CHECKING:
+    from orchestrator.bootstrap import Bootstrap, Credentials
+    from orchestrator.playbook.engine.shells import Opener
     from orchestrator.playbook.playbooks import Playbooks
 
 log = logging.getLogger(__name__)
@@ -76,16 +78,33 @@ class App:
     @property
     def playbooks(self) -> Playbooks:
         """The playbooks of the home, for the inventory in force."""
-        from orchestrator.playbook.playbooks import Playbooks  # the engine takes 0.2 s to import
+        return self._playbooks_over(self.pool.shell)
+
+    def bootstrap(self, credentials: Credentials) -> Bootstrap:
+        """Work on hosts that may not be managed yet, over connections of its own: a context manager, used once."""
+        from orchestrator.bootstrap import Bootstrap, Parts
+        from orchestrator.bootstrap.publickeys import public_keys_for
+        from orchestrator.inventory.edit import Editor
+        from orchestrator.monitor.releases import Releases
 
         home = self.home
-        return Playbooks(
-            home.playbooks,
-            self.pool.shell,
-            lambda: self.inventory,
-            home.inventory,
-            vault_password=self.settings.vault_password_file,
+        releases = Releases(home.state / "downloads")
+        parts = Parts(
+            open_pool=lambda passwords: Pool(trust=self.trust, keys=self.keys, passwords=passwords),
+            open_playbooks=self._playbooks_over,
+            folder=home.playbooks,
+            trust=self.trust,
+            public_keys=lambda host: public_keys_for(host, home.keys, self.keys),
+            editor=Editor(home.inventory, home.state / "inventory"),
+            fetch_exporter=lambda architecture: releases.fetch("node_exporter", architecture),
         )
+        return Bootstrap(parts, credentials)
+
+    def _playbooks_over(self, shells: Opener) -> Playbooks:
+        from orchestrator.playbook.playbooks import Playbooks  # the engine takes 0.2 s to import
+
+        home, vault = self.home, self.settings.vault_password_file
+        return Playbooks(home.playbooks, shells, lambda: self.inventory, home.inventory, vault_password=vault)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from orchestrator.cli import fleet, inventory, keys, play, serve
+from orchestrator.cli import bootstrap, fleet, inventory, keys, play, serve
 from orchestrator.cli.session import INTERRUPTED
 from orchestrator.errors import OrchestratorError
 from orchestrator.version import __version__
@@ -32,6 +32,8 @@ cli.command()(fleet.hosts)
 cli.command("exec")(fleet.exec_)
 cli.command()(fleet.ports)
 cli.command()(fleet.close)
+cli.command()(bootstrap.bootstrap)
+cli.command()(bootstrap.retire)
 cli.command()(play.play)
 cli.command()(serve.chat)
 cli.command()(serve.serve)

@@ -4,6 +4,8 @@ from orchestrator.control import evidence
 from orchestrator.control.actions import (
     Action,
     Actor,
+    BootstrapHosts,
+    CheckBootstrap,
     CheckPlaybook,
     ClosePort,
     EditInventory,
@@ -12,10 +14,12 @@ from orchestrator.control.actions import (
     ForgetKey,
     ListPorts,
     Reconnect,
+    RetireHosts,
     Risk,
     RunPlaybook,
     ShowHosts,
     StopUnit,
+    SurveyHosts,
     TrustKey,
 )
 from orchestrator.control.door import CONFIRM_WITHIN_S, Door, NotConfirmed, Passage
@@ -24,6 +28,8 @@ __all__ = [
     "CONFIRM_WITHIN_S",
     "Action",
     "Actor",
+    "BootstrapHosts",
+    "CheckBootstrap",
     "CheckPlaybook",
     "ClosePort",
     "Door",
@@ -35,10 +41,12 @@ __all__ = [
     "NotConfirmed",
     "Passage",
     "Reconnect",
+    "RetireHosts",
     "Risk",
     "RunPlaybook",
     "ShowHosts",
     "StopUnit",
+    "SurveyHosts",
     "TrustKey",
     "evidence",
 ]

@@ -132,6 +132,48 @@ class CheckPlaybook(RunPlaybook):
 
 
 @dataclass(frozen=True)
+class SurveyHosts(OnHosts):
+    """Log in to hosts and find out how they can be bootstrapped, or retired; nothing is changed there."""
+
+    kind = "survey"
+    risk = Risk.READ
+    sentence = "Find out how {hosts} can be got into"
+
+
+@dataclass(frozen=True)
+class BootstrapHosts(OnHosts):
+    """Make hosts managed: an account with our key, a sudo rule, hostctl, node_exporter."""
+
+    kind = "bootstrap"
+    risk = Risk.SHELL
+    sentence = "Bootstrap {hosts}"
+
+
+@dataclass(frozen=True)
+class CheckBootstrap(OnHosts):
+    """Predict what bootstrapping, or retiring, hosts would change."""
+
+    kind = "check_bootstrap"
+    risk = Risk.CHANGE
+    sentence = "Check what bootstrap or retire would change on {hosts}"
+
+
+@dataclass(frozen=True)
+class RetireHosts(OnHosts):
+    """Take away from hosts what bootstrap added; with `forget`, also from the inventory and the pinned keys."""
+
+    kind = "retire"
+    risk = Risk.DESTRUCTIVE
+    sentence = "Retire {hosts}{action.ending}"
+    forget: bool = False
+
+    @property
+    def ending(self) -> str:
+        """What the sentence ends with."""
+        return " and forget them" if self.forget else ""
+
+
+@dataclass(frozen=True)
 class ListPorts(OnHosts):
     """List listening sockets."""
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.bootstrap.model import Outcome as BootstrapOutcome
+from orchestrator.bootstrap.model import Surveyed
 from orchestrator.fleet import CloseOutcome, Inspection, PortsAnswer, Report, VitalsAnswer
 from orchestrator.playbook.events import Outcome
 from orchestrator.playbook.story import Story
@@ -43,6 +45,37 @@ def of_closing(outcome: CloseOutcome) -> Mapping[str, Any]:
         "detail": outcome.detail,
         "processes": [{"pid": e.pid, "state": e.state, "signal": e.signal} for e in outcome.endings],
     }
+
+
+def of_survey(surveyed: Iterable[Surveyed]) -> Mapping[str, Any]:
+    """How each host was found: whom it let in and how, how root is had there, and its host key."""
+    return {
+        "hosts": {
+            found.host.name: {
+                "status": found.status.value,
+                "login": found.login,
+                "method": found.method,
+                "root": found.root.value,
+                "key": found.key.value,
+                "detail": found.trouble,
+            }
+            for found in surveyed
+        }
+    }
+
+
+def of_bootstrap(outcome: BootstrapOutcome) -> Mapping[str, Any]:
+    """How each host ended, how many tasks changed something there, and the steps that were not done."""
+    hosts = {
+        host.host: {
+            "status": host.status.value,
+            "changed": host.changed,
+            "detail": host.detail,
+            "not_done": [step.name for step in host.steps if step.done is not True],
+        }
+        for host in outcome.hosts
+    }
+    return {"hosts": hosts, **({"stopped": True} if outcome.stopped else {})}
 
 
 def of_story(story: Story) -> Mapping[str, Any]:
