@@ -20,14 +20,14 @@ from orchestrator.inventory.model import Host
 _CONFIG = """
 ListenAddress {address}:{port}
 HostKey {folder}/host_key
-AuthorizedKeysFile {keys}/authorized_keys
+AuthorizedKeysFile {authorized}
 PidFile none
 UsePAM no
 StrictModes no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 LogLevel VERBOSE
-SetEnv SHLVL=1
+SetEnv SHLVL=1{environment}
 {extra}
 """
 
@@ -53,13 +53,17 @@ def fingerprint(public_key: Path) -> str:
 
 @dataclass
 class Sshd:
-    """One sshd: listening at `address`:`port`, writing its log to `folder`/log."""
+    """One sshd: listening at `address`:`port`, writing its log to `folder`/log.
+
+    It accepts what `keys`/authorized_keys names, or what is in ``.ssh`` of the account's own `home` if it has one.
+    """
 
     address: str
     port: int
     folder: Path
     keys: Path
     options: Sequence[str] = ()
+    home: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -90,9 +94,16 @@ class Sshd:
         if not (self.folder / "host_key").exists():
             keygen(self.folder / "host_key")
         config = self.folder / "sshd_config"
-        extra = "\n".join(self.options)
+        places = [self.home / ".ssh" / name for name in ("authorized_keys", "authorized_keys2")] if self.home else []
         config.write_text(
-            _CONFIG.format(address=self.address, port=self.port, folder=self.folder, keys=self.keys, extra=extra)
+            _CONFIG.format(
+                address=self.address,
+                port=self.port,
+                folder=self.folder,
+                authorized=" ".join(map(str, places)) or self.keys / "authorized_keys",
+                environment=f" HOME={self.home}" if self.home else "",
+                extra="\n".join(self.options),
+            )
         )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # privilege separation, sshd(8)
@@ -178,11 +189,15 @@ class Fleet:
         """The keys folder."""
         return self.folder / "keys"
 
-    def add(self, *options: str) -> Sshd:
-        """Start one more, with further lines of sshd_config(5)."""
+    def add(self, *options: str, own_home: bool = False) -> Sshd:
+        """Start one more, with further lines of sshd_config(5); with a home of its own if wished."""
         number = len(self.servers) + 1
         address = f"127.0.{1 + number // 250}.{number % 250 + 1}"
         server = Sshd(address, free_port(address), self.folder / f"sshd{number}", self.keys, options)
+        if own_home:
+            server.home = server.folder / "home"
+            (server.home / ".ssh").mkdir(mode=0o700, parents=True)
+            shutil.copy(self.keys / "authorized_keys", server.home / ".ssh")
         server.start()
         self.servers.append(server)
         with (self.keys / "known_hosts").open("a") as known:

@@ -1,0 +1,6 @@
+"""Replacing our key on a whole fleet, so that nobody is ever locked out."""
+
+from orchestrator.rotation.ledger import Ledger, Stage, Standing
+from orchestrator.rotation.rotate import Rotation, Step
+
+__all__ = ["Ledger", "Rotation", "Stage", "Standing", "Step"]
