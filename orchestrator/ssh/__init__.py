@@ -1,5 +1,7 @@
 """How a host is reached: pooled SSH connections that return Results. The only importer of asyncssh."""
 
+from orchestrator.ssh.authority import Authority, make_authority, refuse_a_second_authority
+from orchestrator.ssh.certificates import HostCertificate
 from orchestrator.ssh.failure import NoConnection, PortClosed
 from orchestrator.ssh.keymaking import KeyFile, key_files, make_key, refuse_a_second_key
 from orchestrator.ssh.keys import Keys
@@ -15,8 +17,10 @@ from orchestrator.ssh.trust import HostKey, Pins, Trust
 from orchestrator.ssh.unlock import Passphrase, passphrase_file
 
 __all__ = [
+    "Authority",
     "Call",
     "Command",
+    "HostCertificate",
     "HostKey",
     "HostState",
     "KeyFile",
@@ -40,7 +44,9 @@ __all__ = [
     "Trust",
     "Turn",
     "key_files",
+    "make_authority",
     "make_key",
     "passphrase_file",
+    "refuse_a_second_authority",
     "refuse_a_second_key",
 ]

@@ -14,6 +14,7 @@ import asyncssh
 
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
+from orchestrator.ssh.authority import Authority
 from orchestrator.ssh.failure import Hangup, NoConnection, auth_failed, unreachable
 from orchestrator.ssh.hostkey import distrust, host_key_algorithms
 from orchestrator.ssh.keys import Keys
@@ -105,10 +106,18 @@ class Attempt:
 class Dialer:
     """Opens connections, `limits.connects` at a time, each within `limits.connect_timeout` seconds."""
 
-    def __init__(self, trust: Trust, keys: Keys, limits: Limits, passwords: Passwords | None = None) -> None:
+    def __init__(
+        self,
+        trust: Trust,
+        keys: Keys,
+        limits: Limits,
+        authority: Authority | None = None,
+        passwords: Passwords | None = None,
+    ) -> None:
         asyncssh.set_log_level(logging.WARNING)
         self._trust = trust
         self._keys = keys
+        self._authority = authority
         self._passwords = passwords
         self._limits = limits
         self._connects = asyncio.Semaphore(limits.connects)
@@ -118,12 +127,7 @@ class Dialer:
     async def dial(self, host: Host, tunnel: Link | None, on_spent: Callable[[], None]) -> Link:
         """An authenticated connection to `host`, through `tunnel` if given. Raises NoConnection."""
         password = self._password(host)
-        try:
-            keys = await self._keys.offered_to(host)
-        except KeyFileError as error:
-            if password is None:
-                raise auth_failed(host.name, "", f"no usable key: {error}") from error
-            keys = ()
+        keys = await self._offered_to(host, only_way=password is None)
         for promise in (host.fingerprint, None):
             pins = self._pins(host)
             attempt = Attempt(host, pins, tunnel, keys, password)
@@ -131,7 +135,7 @@ class Dialer:
                 connection = await self._persist(attempt)
             except asyncssh.HostKeyNotVerifiable as error:
                 shown = attempt.client.presented
-                if promise and not pins and shown and shown.fingerprint == promise.rstrip("="):
+                if promise and not pins.keys and shown and shown.fingerprint == promise.rstrip("="):
                     self._trust.pin(host, shown)
                     continue
                 raise distrust(host, pins, shown, str(error)) from error
@@ -152,6 +156,23 @@ class Dialer:
             return attempt.client.presented
         connection.abort()
         raise AssertionError("unreachable: nothing is pinned, so no key can be accepted")
+
+    async def _offered_to(self, host: Host, *, only_way: bool) -> Sequence[Usable]:
+        """A certificate of our authority, then plain keys; without any, NoConnection if there is no other way in."""
+        offered: list[Usable] = []
+        problem: KeyFileError | None = None
+        try:
+            identity = await self._authority.identity(host) if self._authority else None
+            offered += [identity] if identity else []
+        except KeyFileError as error:
+            problem = error
+        try:
+            offered += await self._keys.offered_to(host)
+        except KeyFileError as error:
+            problem = problem or error
+        if problem and only_way and not offered:
+            raise auth_failed(host.name, "", f"no usable key: {problem}") from problem
+        return offered
 
     def _password(self, host: Host) -> str | None:
         password = self._passwords(host) if self._passwords else None
@@ -227,7 +248,8 @@ class Dialer:
                 config=None,
                 client_factory=lambda: attempt.client,
                 known_hosts=attempt.pins.match,
-                server_host_key_algs=host_key_algorithms(attempt.pins),
+                server_host_key_algs=host_key_algorithms(attempt.pins, promised=host.fingerprint is not None),
+                host_key_alias=host.address.lower(),  # certificates are for names in small letters, as ssh(1) has it
                 x509_trusted_certs=None,
                 client_keys=None,  # the client hands them out one by one
                 agent_path=None,

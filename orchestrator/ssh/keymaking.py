@@ -27,21 +27,21 @@ class KeyFile:
     problem: str = ""
 
 
-def refuse_a_second_key(folder: Path) -> None:
+def refuse_a_second_key(folder: Path, name: str = KEY_NAME) -> None:
     """Raise UsageError when `make_key` would find a key in `folder`: none is ever overwritten."""
-    for path in (folder / KEY_NAME, folder / f"{KEY_NAME}.pub"):
+    for path in (folder / name, folder / f"{name}.pub"):
         if path.exists():
             raise UsageError("is there already, and stays", where=str(path), remedy="Move it away to replace it")
 
 
-def make_key(folder: Path, comment: str, passphrase: str | None) -> KeyFile:
-    """Make an Ed25519 pair in `folder` (0700): the private half in OpenSSH's format, mode 0600, encrypted with
+def make_key(folder: Path, comment: str, passphrase: str | None, name: str = KEY_NAME) -> KeyFile:
+    """Make an Ed25519 pair `name` in `folder` (0700): the private half in OpenSSH's format, mode 0600, encrypted with
     `passphrase` (bcrypt_pbkdf and AES-256, PROTOCOL.key of OpenSSH) unless that is None.
 
     Raises UsageError when there is a key already, KeyFileError when it cannot be written.
     """
-    refuse_a_second_key(folder)
-    path = folder / KEY_NAME
+    refuse_a_second_key(folder, name)
+    path = folder / name
     public_path = path.with_suffix(".pub")
     key = asyncssh.generate_private_key("ssh-ed25519", comment=comment)
     private = key.export_private_key("openssh", passphrase)

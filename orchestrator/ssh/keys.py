@@ -61,6 +61,10 @@ class Keys:
                 problems[str(error)] = error
         return tuple(problems.values())
 
+    async def private(self, path: Path) -> asyncssh.SSHKey:
+        """The private key in `path`, whoever it is for. Raises KeyFileError."""
+        return await self._load(path)
+
     def ask_again(self) -> None:
         """Forget failures, so that the next connection asks for passphrases and reads files anew."""
         self._loaded = {path: entry for path, entry in self._loaded.items() if isinstance(entry[1], asyncssh.SSHKey)}

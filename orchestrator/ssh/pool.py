@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from orchestrator.inventory.model import Become, Host
+from orchestrator.ssh.authority import Authority
 from orchestrator.ssh.connection import Connection
 from orchestrator.ssh.dial import Dialer
 from orchestrator.ssh.exchange import OnOutput
@@ -37,20 +38,27 @@ class Pool:
 
     An async context manager; leaving it closes all connections side by side, within `limits.close_timeout` seconds.
 
-    Logins are by key alone unless `passwords` gives the password of a host, a jump host's too: it is tried after the
-    keys, once, and a host that refuses it is parked like any other refused login.
+    An `authority` of our own gives each login a certificate, tried before the plain keys. Logins are by key alone
+    unless `passwords` gives the password of a host, a jump host's too: it is tried after the keys, once, and a host
+    that refuses it is parked like any other refused login.
 
     >>> async with Pool(trust=Trust(home / "keys/known_hosts"), keys=Keys(home / "keys")) as pool:  # doctest: +SKIP
     ...     result = await pool.run(host, Command("uptime"))
     """
 
     def __init__(
-        self, *, trust: Trust, keys: Keys, limits: Limits | None = None, passwords: Passwords | None = None
+        self,
+        *,
+        trust: Trust,
+        keys: Keys,
+        limits: Limits | None = None,
+        authority: Authority | None = None,
+        passwords: Passwords | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._trust = trust
         self._keys = keys
-        self._dialer = Dialer(trust, keys, self._limits, passwords)
+        self._dialer = Dialer(trust, keys, self._limits, authority, passwords)
         self._connections: dict[Host, Connection] = {}
         self._callbacks: list[OnState] = []
         self._here = HostState.now(Phase.UP)

@@ -73,7 +73,17 @@ class Trust:
 
     def pin(self, host: Host, key: HostKey) -> None:
         """Trust `key` for `host` from now on, next to what is there already; on disk when this returns."""
-        line = f"{known_name(host)} {key.line}"
+        self._add(f"{known_name(host)} {key.line}")
+
+    def vouch(self, authority: HostKey) -> None:
+        """Trust every host that shows a certificate of `authority` for its address."""
+        self._add(f"@cert-authority * {authority.line}")
+
+    def revoke(self, key: HostKey) -> None:
+        """Trust `key` for no host ever again, nor what it signed, whatever else the file says."""
+        self._add(f"@revoked * {key.line}")
+
+    def _add(self, line: str) -> None:
         with self._alone():
             text = self._read()
             if line in text.splitlines():
