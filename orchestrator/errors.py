@@ -28,6 +28,15 @@ class OrchestratorError(Exception):
         return f"{line}. {self.remedy}" if self.remedy else line
 
 
+_QUOTED = 400
+"""Characters of an error that quotes a file."""
+
+
+def _shortened(text: str) -> str:
+    half = _QUOTED // 2
+    return text if len(text) <= _QUOTED else f"{text[:half]} … {text[-half:]}"
+
+
 class UsageError(OrchestratorError, ValueError):
     """The request itself makes no sense: an unknown verb, a number out of range."""
 
@@ -41,7 +50,13 @@ class InventoryError(OrchestratorError, ValueError):
 
 
 class PlaybookError(OrchestratorError, ValueError):
-    """A playbook, role or variable file cannot be run as written; `where` is ``file:line``."""
+    """A playbook, role or variable file cannot be run as written; `where` is ``file:line``.
+
+    What was written is quoted, whatever it is: the middle of what is longer than a person reads is left out.
+    """
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(_shortened(what), where=_shortened(where), remedy=remedy)
 
 
 class Unsupported(PlaybookError):

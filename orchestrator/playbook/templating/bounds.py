@@ -19,8 +19,8 @@ STEPS = 2_000_000
 SECONDS = 5.0
 SIZE = 16 << 20
 """Characters of a text; an element of a list counts as eight."""
-BITS = 1 << 16
-"""Of a whole number: Python needs minutes to spell larger ones."""
+BITS = 14_000
+"""Of a whole number: Python refuses to spell those of more than 4300 digits (sys.set_int_max_str_digits)."""
 
 T = TypeVar("T")
 _WIDE = re.compile(r"%[^a-zA-Z%]*(?:\d{8,}|\*)|:[^{}]*(?:\d{8,}|\{)")
@@ -82,6 +82,8 @@ def check_operator(operator: str, left: Any, right: Any) -> None:
     """Refuse ``left operator right`` if the result would be huge. Raises Exhausted."""
     if isinstance(left, int) and isinstance(right, int):
         bits = {
+            "+": max(left.bit_length(), right.bit_length()) + 1,
+            "-": max(left.bit_length(), right.bit_length()) + 1,
             "*": left.bit_length() + right.bit_length(),
             "**": left.bit_length() * max(right, 0) if abs(left) > 1 else 0,
         }.get(operator, 0)

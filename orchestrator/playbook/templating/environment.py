@@ -32,7 +32,7 @@ class Environment(SandboxedEnvironment):
     code_generator_class = Generator
     context_class = ScopeContext
     template_class = ScopeTemplate
-    intercepted_binops = frozenset(("+", "*", "**", "%"))
+    intercepted_binops = frozenset(("+", "-", "*", "**", "%"))
 
     def __init__(
         self,

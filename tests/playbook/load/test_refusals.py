@@ -299,6 +299,16 @@ def test_tells_of_handlers_that_are_missing_for_certain(tmp_path: Path, text: st
     assert bool(said) == bool(says)
 
 
+@pytest.mark.parametrize("value", ["9" * 10_000, "'" + "x" * 10_000 + "'", "'" + "9" * 10_000 + "'"])
+def test_what_is_wrong_is_quoted_in_short(tmp_path: Path, value: str) -> None:
+    with pytest.raises(PlaybookError) as raised:
+        _load(tmp_path, site=f"- hosts: all\n  become: {value}\n")
+
+    said = str(raised.value)
+    assert said.startswith("site.yml:2: ")
+    assert len(said) < 600
+
+
 def test_every_error_is_one_the_command_line_knows() -> None:
     assert issubclass(Unsupported, PlaybookError)
     assert issubclass(PlaybookError, OrchestratorError)

@@ -51,6 +51,12 @@ def test_conditions_and_files_are_bounded() -> None:
         templar().render_file("x\n{% for i in range(10 ** 12) %}{% endfor %}", "big.j2")
 
 
+@pytest.mark.parametrize("text", ["{{ 10 ** 4400 }}", "{{ x + x }}", "{{ x - -x }}", "{{ x * 10 }}"])
+def test_no_number_is_too_long_to_be_written_down(text: str) -> None:
+    with pytest.raises(TemplateFault, match="thousands of digits"):
+        templar(x=2**13_999).render(template(text))
+
+
 def test_long_ranges_are_cheap_where_nobody_walks_through_them() -> None:
     assert 0 <= templar().render(template("{{ range(10 ** 12) | random }}")) < 10**12
     assert templar().render(template("{{ range(10 ** 12) | length }}")) == 10**12
