@@ -18,7 +18,7 @@ from orchestrator.home import Home, refuse_open_keys
 from orchestrator.inventory import Inventory
 from orchestrator.liveinventory import Broken, LiveInventory, Mended
 from orchestrator.settings import Settings
-from orchestrator.ssh import Keys, Passphrase, Pool, Trust, passphrase_file
+from orchestrator.ssh import Authority, Keys, Passphrase, Pool, Trust, passphrase_file
 from orchestrator.store import AuditLog, Database, Outbox
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class App:
     live: LiveInventory
     trust: Trust
     keys: Keys
+    authority: Authority
     pool: Pool
     fleet: Fleet
     database: Database
@@ -60,13 +61,16 @@ class App:
         trust = Trust(home.keys / "known_hosts")
         ask = passphrase_file(settings.ssh_passphrase_file) if settings.ssh_passphrase_file else ask_passphrase
         keys = Keys(home.keys, passphrase=ask, agent=_agent(settings))
+        authority = Authority(home.authority, keys)
         database = await Database.open(home.state / "orchestrator.db")
         try:
             audit = AuditLog(database)
             outbox = Outbox(database, settings.alert_chat_id if settings.bot_token else ())
-            async with Pool(trust=trust, keys=keys) as pool:
+            async with Pool(trust=trust, keys=keys, authority=authority) as pool:
                 fleet = Fleet(pool.run, own_ports={settings.listen[1]})
-                yield cls(home, settings, live, trust, keys, pool, fleet, database, audit, outbox, Door(audit))
+                yield cls(
+                    home, settings, live, trust, keys, authority, pool, fleet, database, audit, outbox, Door(audit)
+                )
         finally:
             await database.close()
 
@@ -112,7 +116,7 @@ class App:
 
         Passphrases are asked for before it begins. New hosts join, removed ones are closed when their work is done.
         """
-        for problem in await self.keys.unlock(self.inventory.hosts):
+        for problem in (*await self.authority.unlock(), *await self.keys.unlock(self.inventory.hosts)):
             log.warning("%s", problem)
         self.pool.keep(self.inventory.hosts)
         self.live.subscribe(lambda inventory: self.pool.keep(inventory.hosts))

@@ -44,6 +44,11 @@ class Home:
         return self.path / "keys"
 
     @property
+    def authority(self) -> Path:
+        """Our own certificate authority, if there is one."""
+        return self.keys / "ca"
+
+    @property
     def playbooks(self) -> Path:
         """Playbooks and their roles."""
         return self.path / "playbooks"
@@ -80,7 +85,8 @@ def refuse_open_keys(folder: Path) -> None:
     """Raise `SettingsError` when others could read a private key in `folder`, or change which hosts are trusted."""
     refuse_if_others_can_write(folder)
     refuse_if_others_can_write(folder / "known_hosts")
-    for path in sorted(folder.glob("id_*")):
+    refuse_if_others_can_write(folder / "ca")
+    for path in sorted((*folder.glob("id_*"), *folder.glob("ca/*_ed25519"))):
         if path.suffix != ".pub":
             refuse_if_others_can_read(path)
 

@@ -101,7 +101,7 @@ def trust(
         if key in pinned.keys:
             note(f"{chosen.name}: {key.fingerprint} is trusted already")
             return 0
-        if pinned:
+        if pinned.keys:
             note(f"{chosen.name}: another key is pinned: {', '.join(old.fingerprint for old in pinned.keys)}")
             note(f"If the host was reinstalled, first run: orchestrator keys forget {chosen.name}")
             raise Refused("the host key has changed", where=chosen.name, remedy="Nothing was pinned")

@@ -175,12 +175,14 @@ def test_a_passphrase_file_must_be_there_and_private(home: Home) -> None:
 
 def test_keys_that_others_can_read_or_change_are_refused(tmp_path: Path) -> None:
     key, public, known = tmp_path / "id_ed25519", tmp_path / "id_ed25519.pub", tmp_path / "known_hosts"
-    for file in (key, public, known):
+    authority = tmp_path / "ca" / "user_ed25519"
+    authority.parent.mkdir(mode=0o700)
+    for file in (key, public, known, authority):
         file.touch(mode=0o600)
     public.chmod(0o644)
     refuse_open_keys(tmp_path)
     refuse_open_keys(tmp_path / "missing")
-    for path, mode in ((key, 0o640), (known, 0o666), (tmp_path, 0o777)):
+    for path, mode in ((key, 0o640), (known, 0o666), (tmp_path, 0o777), (authority, 0o604), (authority.parent, 0o720)):
         before = path.stat().st_mode
         path.chmod(mode)
         with pytest.raises(SettingsError, match=f"{path}: .*Run: chmod"):
