@@ -32,7 +32,8 @@ apt_install() {
     [ $# -gt 0 ] || return 0
     command -v apt-get >/dev/null || fail "missing, and there is no apt-get here to install them with: $*"
     say "Installing packages: $*"
-    { as_root apt-get -q update && as_root apt-get -q -y install --no-install-recommends "$@"; } >&2 ||
+    # SYSTEMD_OFFLINE: programs are wanted, not the services that come with some of them (systemctl(1), environment).
+    { as_root apt-get -q update && as_root env SYSTEMD_OFFLINE=1 apt-get -q -y install --no-install-recommends "$@"; } >&2 ||
         fail "could not install packages; install them and start again: sudo apt-get install $*"
 }
 

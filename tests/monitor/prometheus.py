@@ -1,0 +1,92 @@
+"""A real Prometheus under our care, and real exporters for it to scrape."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from orchestrator.monitor.client import PrometheusClient, PrometheusError
+from orchestrator.monitor.supervise import OwnPrometheus, Programs, installed
+from tests import sshd
+
+LOOPBACK = "127.0.0.1"
+
+
+async def find() -> Programs:
+    """The programs of this machine's package."""
+    programs = installed()
+    assert programs is not None, "apt-get install prometheus"
+    return programs
+
+
+@contextmanager
+def exporter() -> Iterator[int]:
+    """A node_exporter of this machine; gives its port."""
+    port = sshd.free_port(LOOPBACK)
+    process = subprocess.Popen(
+        ["prometheus-node-exporter", f"--web.listen-address={LOOPBACK}:{port}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def static(targets: dict[str, int], *, every: str = "1s") -> str:
+    """A configuration as a person may write it: hosts by name, with the port of the exporter of each."""
+    jobs = "".join(
+        f"      - targets: ['{LOOPBACK}:{port}']\n        labels: {{host: '{host}'}}\n"
+        for host, port in targets.items()
+    )
+    return (
+        f"global: {{scrape_interval: {every}, scrape_timeout: {every}}}\n"
+        f"scrape_configs:\n  - job_name: mine\n    static_configs:\n{jobs}"
+    )
+
+
+@asynccontextmanager
+async def prometheus(
+    folder: Path, *, scraped: tuple[str, int] = (LOOPBACK, 1), port: int | None = None
+) -> AsyncIterator[tuple[OwnPrometheus, PrometheusClient]]:
+    """Our own Prometheus with its files in `folder`, and somebody to ask it; stopped at the end."""
+    listen = (LOOPBACK, port or sshd.free_port(LOOPBACK))
+    own = OwnPrometheus(
+        folder / "prometheus", folder / "state", listen=listen, scraped=scraped, find=find, first_pause=0.1
+    )
+    client = PrometheusClient(f"http://{LOOPBACK}:{listen[1]}", timeout=5)
+    task = asyncio.create_task(own.run())
+    try:
+        yield own, client
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        client.close()
+
+
+async def answers(client: PrometheusClient, promql: str = "vector(1)", within: float = 30.0) -> None:
+    """Wait until Prometheus gives something for an expression."""
+
+    async def something() -> bool:
+        return bool(await client.query(promql))
+
+    await until(something, within)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], within: float = 30.0) -> None:
+    """Wait for something that will be true soon; Prometheus may be away meanwhile."""
+    end = time.monotonic() + within
+    while True:
+        try:
+            if await condition():
+                return
+        except PrometheusError:
+            pass
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
