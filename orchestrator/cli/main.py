@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from orchestrator.cli import bootstrap, fleet, inventory, keys, play, serve
+from orchestrator.cli import bootstrap, fleet, inventory, keys, play, rotate, serve
 from orchestrator.cli.session import INTERRUPTED
 from orchestrator.errors import OrchestratorError
 from orchestrator.version import __version__
@@ -19,6 +19,7 @@ cli = typer.Typer(name="orchestrator", no_args_is_help=True, rich_markup_mode=No
 host_keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Our own keys, and pinned host keys.")
 host_keys.command()(keys.init)
 host_keys.command()(keys.show)
+host_keys.command()(rotate.rotate)
 host_keys.command()(keys.trust)
 host_keys.command()(keys.forget)
 files = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read and edit the inventory.")

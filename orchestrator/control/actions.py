@@ -237,3 +237,12 @@ class ForgetKey(OnHost):
     kind = "forget_key"
     risk = Risk.CHANGE
     sentence = "Forget the host keys of {hosts}"
+
+
+@dataclass(frozen=True)
+class RotateKeys(OnHosts):
+    """Replace the key that we log in with."""
+
+    kind = "rotate_keys"
+    risk = Risk.DESTRUCTIVE
+    sentence = "Replace our key on {hosts}"

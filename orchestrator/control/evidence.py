@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.bootstrap.model import Outcome as BootstrapOutcome
-from orchestrator.bootstrap.model import Surveyed
 from orchestrator.fleet import CloseOutcome, Inspection, PortsAnswer, Report, VitalsAnswer
 from orchestrator.playbook.events import Outcome
 from orchestrator.playbook.story import Story
+
+if TYPE_CHECKING:
+    from orchestrator.bootstrap import Outcome as BootstrapOutcome  # which loads the engine of playbooks
+    from orchestrator.bootstrap import Surveyed
+    from orchestrator.rotation import Outcome as Rotated
 
 _TOLD = frozenset((Outcome.CHANGED, Outcome.FAILED, Outcome.UNREACHABLE))
 
@@ -76,6 +79,12 @@ def of_bootstrap(outcome: BootstrapOutcome) -> Mapping[str, Any]:
         for host in outcome.hosts
     }
     return {"hosts": hosts, **({"stopped": True} if outcome.stopped else {})}
+
+
+def of_rotation(outcome: Rotated) -> Mapping[str, Any]:
+    """The two keys' fingerprints, where their rotation stands, and how far each host is."""
+    hosts = {each.host: {"status": each.stage.value, "detail": each.detail} for each in outcome.standings}
+    return {"old": outcome.old, "new": outcome.new, "state": outcome.turn.value, "hosts": hosts}
 
 
 def of_story(story: Story) -> Mapping[str, Any]:

@@ -44,6 +44,34 @@ Tell = Callable[[Step, str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How far a rotation is.
+
+    `turn` is NONE when it is over or was never begun; `old` and `new` are fingerprints and `began` a time, empty when
+    none was begun. `standings` are of the hosts that were meant; `elsewhere` names others that are not finished, and
+    `apart` those that were meant and are logged in to in another way.
+    """
+
+    turn: Turn
+    old: str
+    new: str
+    began: str
+    standings: tuple[Standing, ...]
+    elsewhere: tuple[str, ...]
+    apart: tuple[str, ...]
+
+    @property
+    def under_way(self) -> bool:
+        """True between the first step and the last, over all hosts."""
+        return self.turn is not Turn.NONE
+
+    @property
+    def complete(self) -> bool:
+        """True when every host that was meant is finished."""
+        return all(standing.stage.finished for standing in self.standings)
+
+
+@dataclass(frozen=True, slots=True)
 class _Pair:
     """The two keys: as lines, to look for on hosts."""
 
@@ -68,7 +96,50 @@ class Rotation:
         self._stop = stop
         self._tell = tell
 
-    def concerned(self, hosts: Iterable[Host]) -> Sequence[Host]:
+    def status(self, chosen: Iterable[Host], everyone: Iterable[Host]) -> Outcome:
+        """How far it is on the hosts of `chosen`, as it is remembered; nothing is touched."""
+        chosen = tuple(chosen)
+        hosts = self._concerned(chosen)
+        meant = {host.name for host in hosts}
+        under_way = self._files.turn is not Turn.NONE
+        left = self._unfinished(self._concerned(everyone)) if under_way else []
+        return Outcome(
+            self._files.turn,
+            self._ledger.old,
+            self._ledger.new,
+            self._ledger.began,
+            tuple(self._ledger.standing(host) for host in hosts) if under_way else (),
+            tuple(host.name for host in left if host.name not in meant),
+            tuple(host.name for host in chosen if host.name not in meant),
+        )
+
+    async def run(self, chosen: Iterable[Host], everyone: Iterable[Host], comment: str) -> Outcome:
+        """Begin a rotation or go on with one, on the hosts of `chosen` that use the key.
+
+        It is over, and the old key destroyed, when all that use it of `everyone`, the whole inventory, are finished.
+        `comment` is that of a new key. Raises KeyFileError, StoreError, and UsageError when there is nothing to rotate.
+        """
+        chosen, everyone = tuple(chosen), tuple(everyone)
+        hosts = self._concerned(chosen)
+        if not hosts:
+            raise UsageError(f"no host that is meant is logged in to with {self._files.current.name}")
+        pair = await self._begin(comment)
+        proven = await self._each(self._unfinished(hosts), partial(self._introduce, pair))
+        if self._files.turn is Turn.SPREADING and (proven or not self._unfinished(self._concerned(everyone))):
+            self._files.promote(pair.new.line)
+            self._tell(Step.PROMOTED, "")
+        if self._files.turn is Turn.RETIRING:
+            self._files.publish(pair.new.line)
+            await self._each(proven, partial(self._retire, pair))
+        outcome = self.status(chosen, everyone)
+        if outcome.turn is Turn.RETIRING and outcome.complete and not outcome.elsewhere:
+            self._files.finish()
+            self._ledger.forget()
+            self._tell(Step.FINISHED, "")
+            outcome = replace(outcome, turn=Turn.NONE)
+        return outcome
+
+    def _concerned(self, hosts: Iterable[Host]) -> list[Host]:
         """Those of `hosts` that are logged in to with the key in use."""
         current = self._files.current.resolve()
         return [
@@ -76,32 +147,6 @@ class Rotation:
             for host in hosts
             if not host.local and (host.key is None or self._keys.locate(host.key).resolve() == current)
         ]
-
-    async def run(self, chosen: Iterable[Host], everyone: Iterable[Host], comment: str) -> Sequence[Standing]:
-        """Begin a rotation or go on with one, on the hosts of `chosen` that use the key; how far each of them is.
-
-        It is over, and the old key destroyed, when all that use it of `everyone`, the whole inventory, are finished.
-        `comment` is that of a new key. Raises KeyFileError, StoreError, and UsageError when there is nothing to rotate.
-        """
-        all_hosts = self.concerned(everyone)
-        hosts = self.concerned(chosen)
-        if not hosts:
-            raise UsageError(f"no host that is meant is logged in to with {self._files.current.name}")
-        pair = await self._begin(comment)
-        proven = await self._each(self._unfinished(hosts), partial(self._introduce, pair))
-        left = self._unfinished(all_hosts)
-        if self._files.turn is Turn.SPREADING and (proven or not left):
-            self._files.promote(pair.new.line)
-            self._tell(Step.PROMOTED, "")
-        if self._files.turn is Turn.RETIRING:
-            self._files.publish(pair.new.line)
-            await self._each(proven, partial(self._retire, pair))
-        standings = [self._ledger.standing(host) for host in hosts]
-        if self._files.turn is Turn.RETIRING and not self._unfinished(all_hosts):
-            self._files.finish()
-            self._ledger.forget()
-            self._tell(Step.FINISHED, "")
-        return standings
 
     def _unfinished(self, hosts: Iterable[Host]) -> list[Host]:
         return [host for host in hosts if not self._ledger.standing(host).stage.finished]

@@ -67,8 +67,8 @@ class Site:
         async with Pool(trust=Trust(self.keys / "known_hosts"), keys=keys, limits=LIMITS) as pool:
             ledger = Ledger(self.fleet.folder / "rotation")
             rotation = Rotation(pool, keys, self.files, ledger, stop=asyncio.Event(), tell=tell)
-            standings = await rotation.run(self.hosts if chosen is None else chosen, self.hosts, "new key")
-        return {standing.host: standing for standing in standings}
+            outcome = await rotation.run(self.hosts if chosen is None else chosen, self.hosts, "new key")
+        return {standing.host: standing for standing in outcome.standings}
 
     def rotate_and_die(self, after: int) -> bool:
         """Rotate in a process that is gone after its `after`-th step; False if it came to its end before."""
