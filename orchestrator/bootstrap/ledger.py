@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.bootstrap.model import Step, Surveyed
-from orchestrator.bootstrap.names import LOGIN_VARIABLE, user_of
+from orchestrator.bootstrap.names import LOGIN_VARIABLE
 from orchestrator.errors import OrchestratorError
 from orchestrator.inventory.edit import Editor
 from orchestrator.ssh import Trust
@@ -38,7 +38,7 @@ class Ledger:
         own: dict[str, Any] = {"user": None, LOGIN_VARIABLE: None}
         try:
             edit = self._editor.set(found.host.name, own)
-            if user_of(edit.inventory.hosts[found.host.name]) != found.login:
+            if edit.inventory.hosts[found.host.name].user != found.login:
                 own["user"] = found.login  # no group says it
         except OrchestratorError:
             own["user"] = found.login

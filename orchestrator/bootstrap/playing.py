@@ -105,7 +105,7 @@ class Playing:
             "node_exporter_listen": "listen",
         }
         told: dict[str, Any] = {"bootstrap_hosts": hosts}
-        told |= {name: f"{{{{ bootstrap_hosts[inventory_hostname].{field} }}}}" for name, field in fields.items()}
+        told |= {name: f"{{{{ bootstrap_hosts[inventory_hostname]['{field}'] }}}}" for name, field in fields.items()}
         told["bootstrap_hostctl"] = str(files("orchestrator.fleet").joinpath("hostctl.sh"))
         if manner.exporter_file is not None:
             told["node_exporter_binary"] = str(manner.exporter_file.absolute())

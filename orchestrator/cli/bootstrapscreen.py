@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -53,10 +53,11 @@ class Screen:
             note(f"{step.host}: {step.name}: {reason(step.detail)}")
 
 
-def print_survey(surveyed: Iterable[Surveyed]) -> None:
-    """How the hosts were found, alike ones once."""
+def print_survey(surveyed: Sequence[Surveyed]) -> None:
+    """How the hosts were found, alike ones once: the way in, and what they are."""
     print("FOUND")
     _print_folded((found.host.name, _found(found)) for found in surveyed)
+    _print_folded((found.host.name, f"· {facts_line(found)}") for found in surveyed if found.facts)
 
 
 def print_fingerprints(unknown: Iterable[Surveyed]) -> None:
@@ -90,7 +91,7 @@ def _print_folded(lines: Iterable[tuple[str, str]]) -> None:
 def _found(found: Surveyed) -> str:
     if not found.ready:
         return f"✖ {unreached(found.host.name, found.status, found.trouble)}"
-    return f"✔ {found.login} by {found.method or 'an unknown method'}, {_ROOTS[found.root]} · {facts_line(found)}"
+    return f"✔ {found.login} by {found.method or 'an unknown method'}, {_ROOTS[found.root]}"
 
 
 def _ended(host: HostOutcome, *, check: bool) -> str:

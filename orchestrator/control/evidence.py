@@ -101,4 +101,5 @@ def of_story(story: Story) -> Mapping[str, Any]:
     if ended is None:
         return {"status": "unknown", "hosts": hosts}
     how = {"stopped": ended.stopped, "aborted": ended.aborted, "may_be_running": dict(ended.may_be_running)}
+    how |= {"not_begun": list(ended.not_begun)}
     return {"hosts": hosts, **{name: value for name, value in how.items() if value}}
