@@ -23,10 +23,10 @@ HERE = Path(__file__).parent
 CASES = HERE / "cases"
 INVENTORY = CASES / "inventory.yml"
 
-# What differs from run to run, or is told in words of our own.
+# What differs from run to run or, as what stat says, from machine to machine; or is told in words of our own.
 _VOLATILE = frozenset(
     """start end delta stop invocation exception warnings deprecations include include_args changed_when_result
-    failed_when_result failed_when_suppressed_exception failed skipped""".split()  # noqa: SIM905  shorter so
+    failed_when_result failed_when_suppressed_exception failed skipped stat""".split()  # noqa: SIM905  shorter so
 )
 _WORDS = frozenset(("msg", "skip_reason", "skipped_reason", "reason", "message", "changed"))
 
