@@ -101,7 +101,7 @@ class PlayScreen:
         if task is None:
             return Text("")
         waiting = task.waiting
-        text = Text(clean_line(task.started.name or task.started.module, 60))
+        text = Text(clean_line(task.title, 60))
         text.append(f"  {len(task.started.hosts) - len(waiting)}/{len(task.started.hosts)}", style="bold")
         if 0 < len(waiting) <= _NAMED:
             said = [f"{host} ({clean_line(task.notes[host], 40)})" if host in task.notes else host for host in waiting]

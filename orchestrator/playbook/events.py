@@ -80,7 +80,8 @@ class PlayStarted:
 
 @dataclass(frozen=True, slots=True)
 class TaskStarted:
-    """A task or handler begins. `number` is unique in the run; `hosts` are those that will do it or skip it."""
+    """A task or handler begins. `number` is unique in the run; `hosts` are those that will do it or skip it; `role` is
+    the role it stands in."""
 
     number: int
     name: str
@@ -88,6 +89,7 @@ class TaskStarted:
     hosts: tuple[str, ...]
     at: Position
     handler: bool = False
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,14 @@ class TaskEnded:
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The run is over. `recap` names every host that took part, in inventory order. `stopped` says that it was
-    interrupted, `aborted` why no further task was begun although hosts were left (``any_errors_fatal``, ...)."""
+    interrupted, `aborted` why no further task was begun although hosts were left (``any_errors_fatal``, ...).
+    `not_begun` are, after either, the hosts on which nothing at all was done."""
 
     recap: Mapping[str, Counts]
     stopped: bool = False
     aborted: str = ""
     may_be_running: Mapping[str, str] = field(default_factory=dict)
+    not_begun: tuple[str, ...] = ()
 
 
 Event = PlayStarted | TaskStarted | ItemDone | Progress | HostDone | TaskEnded | Ended

@@ -72,6 +72,8 @@ class Player:
             await shells.close()
         roster = performance.roster
         recap = roster.recap((*means.inventory.hosts.names, LOCALHOST.name))
-        ended = Ended(recap, stop.is_set(), aborted, dict(roster.may_be_running))
+        early = stop.is_set() or aborted
+        not_begun = performance.not_begun if early else ()
+        ended = Ended(recap, stop.is_set(), aborted, dict(roster.may_be_running), not_begun)
         means.on_event(ended)
         return ended

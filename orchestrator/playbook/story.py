@@ -60,11 +60,24 @@ class TaskStory:
         return [h for h, result in self.results.items() if result.outcome is outcome and result.ignored is ignored]
 
     @property
+    def title(self) -> str:
+        """What it is called: its role before its name, as Ansible does, or what it calls where it has none."""
+        name = self.started.name or self.started.module.removeprefix("ansible.builtin.")
+        return f"{self.started.role} : {name}" if self.started.role else name
+
+    @property
     def troubles(self) -> list[Alike]:
         """What failed or was not reached, ignored failures included, folded by reason."""
         return _alike(
             {
-                host: (result.outcome, result.ignored, result.rescued, result.may_have_run, result.message)
+                host: (
+                    result.outcome,
+                    result.ignored,
+                    result.rescued,
+                    result.may_have_run,
+                    result.message,
+                    result.delegated_to,
+                )
                 for host, result in self.results.items()
                 if result.outcome in (Outcome.FAILED, Outcome.UNREACHABLE)
             },
@@ -84,6 +97,7 @@ class TaskStory:
             "name": self.started.name,
             "module": self.started.module,
             "where": str(self.started.at),
+            "role": self.started.role,
             "handler": self.started.handler,
             "duration_s": None if self.duration is None else round(self.duration, 3),
             "hosts": {host: _result_json(result) for host, result in self.results.items()},
@@ -162,6 +176,7 @@ class Story:
             "stopped": self.ended is None or self.ended.stopped,
             "aborted": "" if self.ended is None else self.ended.aborted,
             "may_be_running": {} if self.ended is None else dict(self.ended.may_be_running),
+            "not_begun": [] if self.ended is None else list(self.ended.not_begun),
         }
 
 

@@ -47,10 +47,12 @@ def task_lines(task: TaskStory, *, verbose: bool = False) -> Iterator[Line]:
     """An ended task: one line with counts, then what went wrong, what changed, what was said."""
     mark = next((mark for outcome, mark in MARKS.items() if task.hosts(outcome)), "!")
     took = f"  {task.duration:.1f} s" if task.duration is not None and task.duration >= 1 else ""
-    name = task.started.name or task.started.module.removeprefix("ansible.builtin.")
-    title = f"{'handler: ' if task.started.handler else ''}{name}"
+    title = f"{'handler: ' if task.started.handler else ''}{task.title}"
     yield Line(f"  {mark} {title}  {'  '.join(_counts(task))}{took}", "task", mark)
-    for group in task.troubles:
+    troubles = task.troubles
+    if troubles:
+        yield Line(f"      {task.started.at}", "said")
+    for group in troubles:
         yield from _trouble(group)
     for group, diffs in task.diffs:
         yield Line(f"      {group.folded}:", "host")
@@ -84,6 +86,8 @@ def recap_lines(ended: Ended, *, check: bool = False) -> Iterator[Line]:
             yield Line(f"  {host.ljust(width)}  {' '.join(shown).rstrip()}", "recap", mark)
     if ended.aborted:
         yield Line(f"Stopped early: {ended.aborted}", "trouble")
+    if ended.not_begun:
+        yield Line(f"Nothing was begun on: {fold(ended.not_begun)}", "trouble")
     for host, what in ended.may_be_running.items():
         yield Line(f"{host}: may still be running: {what}", "trouble")
 
@@ -102,7 +106,8 @@ def _trouble(group: Alike) -> Iterator[Line]:
     result = group.sample
     ending = " (ignored)" if result.ignored else " (rescued)" if result.rescued else ""
     unsure = ". It may have run there" if result.may_have_run and "may have run" not in result.message else ""
-    yield Line(f"      {group.folded}: {result.message}{unsure}{ending}", "trouble")
+    place = f" -> {result.delegated_to}" if result.delegated_to else ""
+    yield Line(f"      {group.folded}{place}: {result.message}{unsure}{ending}", "trouble")
     for stream in ("stdout", "stderr"):
         said = str(result.result.get(stream) or "")
         rows = said.strip("\n").splitlines()

@@ -166,11 +166,11 @@ def _troubles(story: Story, locale: Locale) -> Iterator[Html]:
             if told > TROUBLES:
                 continue
             mark = _MARKS[result.outcome]
-            title = f"{mark} {clean_line(task.started.name, 60)}: {fold(group.hosts)}"
+            place = f" → {result.delegated_to}" if result.delegated_to else ""
+            title = f"{mark} {clean_line(task.title, 60)}: {fold(group.hosts)}{place}"
             unsure = locale.gettext("It may have run there.") if result.may_have_run else ""
-            yield lines(
-                (bold(cut_units(title, HEADING)), esc(cut_units(clean_line(result.message, 400), 400)), esc(unsure))
-            )
+            said = esc(cut_units(clean_line(result.message, 400), 400))
+            yield lines((bold(cut_units(title, HEADING)), esc(str(task.started.at)), said, esc(unsure)))
     if told > TROUBLES:
         more = told - TROUBLES
         yield esc(locale.ngettext("… and {n} more problem", "… and {n} more problems", more).format(n=more))
@@ -185,3 +185,5 @@ def _warnings(story: Story, locale: Locale) -> Iterator[str]:
         yield _("Stopped early: {reason}").format(reason=ended.aborted)
     if ended.may_be_running:
         yield "⚠ " + _("It may still be running on {hosts}.").format(hosts=fold(ended.may_be_running))
+    if ended.not_begun:
+        yield _("Nothing was begun on {hosts}.").format(hosts=fold(ended.not_begun))

@@ -175,7 +175,8 @@ class Lockstep:
         step.hosts = hosts[:1] if step.once else hosts
         names = tuple(host.name for host in step.hosts)
         handler = self.cursors[hosts[0].name].in_handlers
-        shop.on_event(TaskStarted(step.number, step.name, task.module, names, task.at, handler))
+        role = task.role.name if task.role else ""
+        shop.on_event(TaskStarted(step.number, step.name, task.module, names, task.at, handler, role))
         return step
 
     async def _attempts(self, step: _Step) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.inventory.hostset import HostSet
 from orchestrator.inventory.inventory import Inventory
 from orchestrator.playbook.engine.attempt import Workshop
@@ -105,15 +107,29 @@ class Performance:
                 return ended
         return "" if self._stop.is_set() else self._dropped
 
-    async def _play(self, play: Play) -> str | None:
-        """All batches of `play`; not None when nothing more shall begin."""
+    @property
+    def not_begun(self) -> tuple[str, ...]:
+        """The hosts that any play means and on which nothing was done, in the order of the plays."""
+        meant: dict[str, None] = {}
+        for play in self._playbook.plays:
+            with suppress(OrchestratorError):  # a play that was not come to, and would have ended the run
+                meant |= dict.fromkeys(self._read(play).hosts.names)
+        return tuple(name for name in meant if not self.roster.knows(name))
+
+    def _read(self, play: Play) -> _OnePlay:
+        """`play` with its hosts. Raises OrchestratorError."""
         variables = PlayVariables(play, self._variables.magic, lambda _: NOTHING)
         reading = Reading(self._root.fresh(self._variables.of_play(variables)), play.at)
         pattern = reading.rendered(play.hosts)
         name = str(reading.rendered(play.name)) or (pattern if isinstance(pattern, str) else ",".join(pattern))
         hosts = select(self._means.inventory, pattern, self._means.options.limit)
         variables.files = PlayFiles(play, self._means.loader.vars_file, self._root.fresh)
-        one = _OnePlay(play, name, variables, reading, hosts, set())
+        return _OnePlay(play, name, variables, reading, hosts, set())
+
+    async def _play(self, play: Play) -> str | None:
+        """All batches of `play`; not None when nothing more shall begin."""
+        one = self._read(play)
+        hosts, reading = one.hosts, one.reading
         if not hosts:
             self._announce(one, hosts)
         for batch in batches(hosts, [reading.rendered(each) for each in play.serial]):

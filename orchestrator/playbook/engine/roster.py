@@ -23,6 +23,10 @@ class Roster:
         """How many hosts are out."""
         return len(self.failed) + len(self.unreachable)
 
+    def knows(self, host: str) -> bool:
+        """Whether anything was done on `host`, or may be going on there."""
+        return host in self._counts or host in self.may_be_running
+
     def count(self, host: str, *columns: str) -> None:
         """One more in each of the `columns` of the recap."""
         self._counts.setdefault(host, Counter()).update(columns)

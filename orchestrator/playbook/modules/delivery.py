@@ -150,16 +150,18 @@ def _result(content: Content, arguments: DeliveryArguments, answer: Answer, diff
 
 
 def _diff(content: Content, answer: Answer) -> Diff:
-    """As ActionBase._get_diff_data does it: nothing of binary files and of those larger than a diff shows."""
+    """As ActionBase._get_diff_data does it: nothing of binary files and of those larger than a diff shows.
+
+    The headings are the file's own on the host, as in diff(1); Ansible puts there where the content came from.
+    """
     dest = answer.get("path")
-    after = after_header = ""
-    note = ""
+    after = note = ""
     if content.size > MAX_DIFF_SIZE:
         note = f"diff skipped: source file size is greater than {MAX_DIFF_SIZE}\n"
     elif b"\0" in (data := content.read()):
         note = "diff skipped: source file appears to be binary\n"
     else:
-        after, after_header = data.decode("utf-8", "replace"), content.source or dest
+        after = data.decode("utf-8", "replace")
     if answer.has("before_larger"):
         note = f"diff skipped: destination file size is greater than {MAX_DIFF_SIZE}\n" + note
     elif b"\0" in answer.stdout[:8192]:
@@ -167,4 +169,4 @@ def _diff(content: Content, answer: Answer) -> Diff:
     if note:
         return Diff(prepared=note)
     before = answer.stdout.decode("utf-8", "replace")
-    return Diff(before, after, dest if answer.has("existed") else "", after_header)
+    return Diff(before, after, dest if answer.has("existed") else "/dev/null", dest)

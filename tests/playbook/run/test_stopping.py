@@ -9,6 +9,8 @@ import time
 import pytest
 
 from orchestrator.playbook.events import Ended, Outcome
+from orchestrator.playbook.options import Options
+from orchestrator.playbook.transcript import recap_lines
 from tests.playbook.run.play import Stage
 from tests.ssh.conftest import here
 
@@ -116,7 +118,7 @@ async def test_a_stop_interrupts_waiting_for_the_next_try(stage: Stage) -> None:
 async def test_a_stop_before_the_beginning_touches_no_host(stage: Stage) -> None:
     stage.stop.set()
     ended = await stage.play(_SLEEPING.format(length="1"))
-    assert ended == Ended(recap={}, stopped=True)
+    assert ended == Ended(recap={}, stopped=True, not_begun=("one", "two", "three"))
     assert stage.events == [ended]
 
 
@@ -146,3 +148,47 @@ async def test_the_keyword_timeout_fails_the_task_and_ends_it(stage: Stage) -> N
     assert ended.recap["one"].ignored == 1
     assert stage.results("after")["one"].outcome is Outcome.CHANGED
     await _gone(_mark(3))
+
+
+async def test_a_stop_names_the_hosts_on_which_nothing_was_begun(stage: Stage) -> None:
+    playbook = f"""
+    - hosts: one:two
+      serial: 1
+      gather_facts: false
+      tasks:
+        - name: long
+          command: sleep {_mark(4)}
+    - hosts: all
+      gather_facts: false
+      tasks:
+        - name: after
+          command: "true"
+    """
+    run = asyncio.create_task(stage.play(playbook))
+    await stage.until("long")
+    stage.stop.set()
+    ended = await run
+    assert ended.stopped
+    assert ended.not_begun == ("two", "three")
+    assert [line.text for line in recap_lines(ended)][-1] == "Nothing was begun on: two three"
+    await _gone(_mark(4))
+
+
+async def test_a_run_that_ends_early_by_itself_names_them_too(stage: Stage) -> None:
+    playbook = """
+    - hosts: all
+      serial: 1
+      gather_facts: false
+      any_errors_fatal: true
+      tasks:
+        - fail: {msg: no}
+    """
+    ended = await stage.play(playbook)
+    assert ended.aborted
+    assert ended.not_begun == ("two", "three")
+
+
+async def test_a_run_to_the_end_names_nobody(stage: Stage) -> None:
+    ended = await stage.play(_SLEEPING.format(length="0"), options=Options(limit="one:two"))
+    assert ended.not_begun == ()
+    assert list(ended.recap) == ["one", "two"]
