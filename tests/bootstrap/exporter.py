@@ -1,0 +1,49 @@
+"""A node_exporter that runs on every host of the lab: that of the oldest release, which later ones run, too."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.lab import place
+from tests.lab.command import command
+from tests.lab.needs import KEYRING
+from tests.lab.tree import RELEASES, mirror
+
+_PACKAGE = "prometheus-node-exporter"
+
+
+def exporter() -> Path:
+    """The program, out of Debian's package for the oldest release; fetched once and kept beside the lab's trees."""
+    ready = place.trees().parent / f"{_PACKAGE}-{RELEASES[0]}"
+    with place.locked(_PACKAGE):
+        if not ready.is_file():
+            with tempfile.TemporaryDirectory() as folder:
+                unpacked = _fetch(Path(folder))
+                partial = ready.with_name(f".{ready.name}.partial")
+                shutil.copy(unpacked, partial)
+                partial.chmod(0o755)
+                partial.rename(ready)
+    return ready
+
+
+def _fetch(folder: Path) -> Path:
+    (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {RELEASES[0]} main\n")
+    for part in ("state/lists/partial", "cache/archives/partial"):
+        (folder / part).mkdir(parents=True)
+    options = {
+        "Dir::State": folder / "state",
+        "Dir::State::status": "/dev/null",
+        "Dir::Cache": folder / "cache",
+        "Dir::Etc::SourceList": folder / "sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+    }
+    apt = ["apt-get", "-qq", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+    command(*apt, "update")
+    command("sh", "-c", 'cd "$1" && shift && "$@"', "sh", str(folder), *apt, "download", _PACKAGE)
+    (package,) = folder.glob("*.deb")
+    command("dpkg-deb", "--extract", str(package), str(folder / "package"))
+    return folder / "package/usr/bin" / _PACKAGE
