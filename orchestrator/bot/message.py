@@ -9,6 +9,7 @@ from types import MappingProxyType
 NO_ARGS: Mapping[str, str] = MappingProxyType({})
 
 TEXT_LIMIT = 4096  # UTF-16 units after the markup is taken away (Bot API, sendMessage)
+CAPTION_LIMIT = 1024  # the same of the text under a picture (Bot API, sendPhoto)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Message:
     """A message: `html` in the subset of Telegram (b, i, u, s, code, pre, a, blockquote with `expandable`), everything
     from a host or a person already escaped, at most `TEXT_LIMIT` long as shown.
 
-    `buttons` are rows, top to bottom; `document` goes after the text; `silent` messages make no sound.
+    `buttons` are rows, top to bottom; `document` goes after the text; `silent` messages make no sound. A `picture`
+    (PNG) stands above the text, then at most `CAPTION_LIMIT` long; a message has one or none for all its edits.
     """
 
     html: str
@@ -48,3 +50,4 @@ class Message:
     document: Document | None = None
     silent: bool = True
     keyboard: tuple[tuple[str, ...], ...] = field(default=())
+    picture: Document | None = None

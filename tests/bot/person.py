@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.bot.conversation import Request
-from orchestrator.bot.message import TEXT_LIMIT, Button, Message
+from orchestrator.bot.message import CAPTION_LIMIT, TEXT_LIMIT, Button, Message
 from orchestrator.bot.render.markup import Html, length, shown
 from orchestrator.bot.router import Router
 from orchestrator.control import Actor, Face
@@ -74,7 +74,7 @@ class Recorder:
 
     async def _show(self, message_id: int, message: Message) -> None:
         visible(message.html)
-        assert 0 < length(Html(message.html)) <= TEXT_LIMIT
+        assert 0 < length(Html(message.html)) <= (CAPTION_LIMIT if message.picture else TEXT_LIMIT)
         assert message.html.strip()
         flat = [button for row in message.buttons for button in row]
         assert all(0 < len(button.label) <= 64 for button in flat)

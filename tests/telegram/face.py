@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,10 +22,17 @@ from orchestrator.settings import ChatTarget
 from orchestrator.store import Buttons, Database, Inbox, Outbox, Preferences
 from tests.telegram.emulator import ANN, MEI, Telegram
 
+PNG = b"\x89PNG\r\n\x1a\n"
 # Everything that is waited for, shortened; what is measured keeps its proportions.
 QUICK = Pace(
     poll=1.0, answer=0.5, first_pause=0.05, longest_pause=0.2, wedged_after=2.0, shown=0.5, keep=30.0, drain=1.0
 )
+
+
+def picture_of(text: str) -> Message:
+    """A message with a picture (no real one: nobody looks at it here) that has its text in it."""
+    button = Button("again", "again")
+    return Message(html.escape(text), ((button,),), picture=Document("a.png", PNG + text.encode()))
 
 
 class Commands:
@@ -47,10 +55,13 @@ class Commands:
             "same": self.same,
             "late": self.late,
             "huge": self.huge,
+            "picture": self.picture,
             "crash": self.crash,
         }
         specs = [CommandSpec(name, f"Does {name}", "", run, name == "agents") for name, run in handlers.items()]
-        return Router(specs, {"yes": self.yes, "open": self.yes, "stop": self.stop}, buttons, catalogues)
+        return Router(
+            specs, {"yes": self.yes, "open": self.yes, "stop": self.stop, "again": self.again}, buttons, catalogues
+        )
 
     def note(self, request: Request) -> None:
         """Remember that a request ran."""
@@ -125,6 +136,15 @@ class Commands:
     async def huge(self, request: Request) -> None:
         """Answer with a document that Telegram would not take."""
         await request.chat.send(Message("see", document=Document("all.txt", bytes(50_000_001))))
+
+    async def picture(self, request: Request) -> None:
+        """Answer with a picture that can be changed."""
+        await request.chat.send(picture_of(request.text))
+
+    async def again(self, request: Request) -> None:
+        """Change the picture."""
+        assert request.message_id is not None
+        await request.chat.edit(request.message_id, picture_of("another"))
 
     async def crash(self, request: Request) -> None:
         """Fail with a secret in the error."""

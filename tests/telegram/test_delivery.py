@@ -18,7 +18,7 @@ from orchestrator.bot.render.markup import units
 from orchestrator.bot.telegram.deliver import MOST_WAITING, Deliverer
 from orchestrator.bot.telegram.pace import ALL_CHATS, GROUP_CHAT, PRIVATE_CHAT, Allowance, Rate
 from tests.telegram.emulator import ANN, MEI, Call, Telegram
-from tests.telegram.face import QUICK, Running, serving
+from tests.telegram.face import PNG, QUICK, Running, serving
 
 GROUP = -1001234
 
@@ -281,3 +281,30 @@ def test_the_rates_are_telegrams() -> None:
 def within_any(calls: list[Call], seconds: float) -> int:
     """The most calls in any window so long."""
     return max(sum(0 <= other.at - call.at < seconds for other in calls) for call in calls)
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_picture_is_sent_changed_and_survives_refusals(tg: Telegram) -> None:
+    await tg.say(ANN, "/picture one <b>")
+    first = await tg.expect(lambda item: item.picture is not None)
+    assert first.text == "one <b>"
+    assert first.picture == PNG + b"one <b>"
+    await tg.tap(first, "again")
+    changed = await tg.expect(lambda item: item.text == "another")
+    assert changed.message_id == first.message_id
+    assert changed.picture == PNG + b"another"
+    # Refused, it leaves its text.
+    tg.refuse("sendPhoto", 400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
+    await tg.say(ANN, "/picture two")
+    alone = await tg.expect(lambda item: item.text == "two")
+    assert alone.picture is None
+    # A lost message is replaced, with its picture.
+    del tg.shown[first.chat_id, first.message_id]
+    await tg.tap(changed, "again")
+    anew = await tg.expect(lambda item: item.text == "another" and item.message_id > alone.message_id)
+    assert anew.picture == PNG + b"another"
+    # Too long for a caption: cut, and said so.
+    await tg.say(ANN, "/picture " + "&" * 2000)
+    long = await tg.expect(lambda item: item.text.startswith("&&&"))
+    assert units(long.text) == 1024
+    assert long.text.endswith("✂ The rest did not fit into a message.")

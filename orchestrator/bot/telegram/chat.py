@@ -13,6 +13,7 @@ from typing import TypeVar
 from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputMediaPhoto,
     LinkPreviewOptions,
     ReplyKeyboardMarkup,
     ReplyParameters,
@@ -21,7 +22,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated
 
 from orchestrator.bot.language import Locale
-from orchestrator.bot.message import TEXT_LIMIT, Button, Document, Message
+from orchestrator.bot.message import CAPTION_LIMIT, TEXT_LIMIT, Button, Document, Message
 from orchestrator.bot.redact import Redactor
 from orchestrator.bot.render.markup import Html, cut_units, length, shown, units
 from orchestrator.bot.telegram.client import Client
@@ -106,7 +107,7 @@ class TelegramChat:
         item = self._shown.setdefault(message_id, _Shown(message, message_id=message_id))
         item.wanted = message
         if item.message_id is not None:
-            self._deliverer.post(self._sender.chat_id, partial(self._update, item), key=item)
+            self._deliverer.post(self._sender.chat_id, partial(self._update, item), key=item, size=_size(message))
             self._post_document(item)
         elif item.sending is None or item.sending.done():
             self._post(item)
@@ -114,7 +115,8 @@ class TelegramChat:
             self._post_document(item)
 
     def _post(self, item: _Shown) -> None:
-        item.sending = self._deliverer.post(self._sender.chat_id, partial(self._create, item))
+        call = partial(self._create, item)
+        item.sending = self._deliverer.post(self._sender.chat_id, call, size=_size(item.wanted))
         self._post_document(item)
 
     def _post_document(self, item: _Shown) -> None:
@@ -124,7 +126,7 @@ class TelegramChat:
 
     async def _create(self, item: _Shown) -> int:
         message = item.wanted
-        item.message_id = await self._send_text(message, await self._reply_markup(item))
+        item.message_id = await self._send(message, await self._reply_markup(item))
         if item.wanted is not message:  # edited while it was under way
             self._deliverer.post(self._sender.chat_id, partial(self._update, item), key=item)
         return item.message_id
@@ -133,26 +135,55 @@ class TelegramChat:
         message, message_id = item.wanted, item.message_id
         assert message_id is not None
         markup = await self._reply_markup(item)
+        inline = markup if isinstance(markup, InlineKeyboardMarkup) else None
 
         async def put(text: str, mode: ParseMode | None) -> None:
             await self._client.bot.edit_message_text(
-                text,
-                self._chat_id,
-                message_id,
-                parse_mode=mode,
-                reply_markup=markup if isinstance(markup, InlineKeyboardMarkup) else None,
-                link_preview_options=NO_PREVIEW,
+                text, self._chat_id, message_id, parse_mode=mode, reply_markup=inline, link_preview_options=NO_PREVIEW
             )
 
+        async def put_picture(caption: str, mode: ParseMode | None) -> None:
+            assert message.picture is not None
+            media = InputMediaPhoto(message.picture.content, caption, mode, filename=message.picture.name)
+            await self._client.bot.edit_message_media(media, self._chat_id, message_id, reply_markup=inline)
+
         try:
-            await self._put(message.html, put)
+            if message.picture:
+                await self._put(message.html, put_picture, CAPTION_LIMIT)
+            else:
+                await self._put(message.html, put)
         except BadRequest as error:
             reason = error.message.lower()
             if any(gone in reason for gone in GONE):
-                item.message_id = await self._send_text(message, markup)
+                item.message_id = await self._send(message, markup)
             elif "message is not modified" not in reason:
                 raise
         return item.message_id or message_id
+
+    async def _send(self, message: Message, markup: Markup) -> int:
+        if message.picture is None:
+            return await self._send_text(message, markup)
+        try:
+            return await self._send_picture(message, message.picture, markup)
+        except BadRequest as error:  # the text matters more than the picture
+            log.warning("a message goes out without its picture: %s", error)
+            return await self._send_text(message, markup)
+
+    async def _send_picture(self, message: Message, picture: Document, markup: Markup) -> int:
+        async def put(caption: str, mode: ParseMode | None) -> int:
+            sent = await self._client.bot.send_photo(
+                self._chat_id,
+                picture.content,
+                caption,
+                parse_mode=mode,
+                reply_markup=markup,
+                disable_notification=message.silent,
+                message_thread_id=self._sender.topic_id,
+                filename=picture.name,
+            )
+            return sent.message_id
+
+        return await self._put(message.html, put, CAPTION_LIMIT)
 
     async def _send_text(self, message: Message, markup: Markup) -> int:
         async def put(text: str, mode: ParseMode | None) -> int:
@@ -189,24 +220,24 @@ class TelegramChat:
         )
         return sent.message_id
 
-    async def _put(self, html: str, put: Callable[[str, ParseMode | None], Awaitable[T]]) -> T:
+    async def _put(self, html: str, put: Callable[[str, ParseMode | None], Awaitable[T]], limit: int = TEXT_LIMIT) -> T:
         """Put a text up as HTML; as plain text when it is too long, or when Telegram cannot read the markup."""
         markup = Html(self._redactor.text(html).encode("utf-8", "replace").decode())
-        if length(markup) <= TEXT_LIMIT:
+        if length(markup) <= limit:
             try:
                 return await self._migrating(lambda: put(markup, ParseMode.HTML))
             except BadRequest as error:
                 if "can't parse" not in error.message.lower():
                     raise
                 log.warning("a message goes out without its markup: %s", error)
-        return await self._migrating(lambda: put(self._plain(markup), None))
+        return await self._migrating(lambda: put(self._plain(markup, limit), None))
 
-    def _plain(self, markup: Html) -> str:
+    def _plain(self, markup: Html, limit: int) -> str:
         text = shown(markup)
-        if units(text) <= TEXT_LIMIT:
+        if units(text) <= limit:
             return text
         note = "\n" + self._locale.gettext("✂ The rest did not fit into a message.")
-        return cut_units(text, TEXT_LIMIT - units(note)) + note
+        return cut_units(text, limit - units(note)) + note
 
     async def _migrating(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call; once more when the group has become a supergroup, which has another id."""
@@ -238,3 +269,8 @@ class TelegramChat:
     def _row(self, button: Button) -> ButtonRow:
         requester = self._requester if button.personal else ""
         return ButtonRow(button.verb, button.args, requester, button.lifetime, button.once)
+
+
+def _size(message: Message) -> int:
+    """Bytes that the call for a message holds; its document has a call of its own."""
+    return len(message.picture.content) if message.picture else 0

@@ -65,6 +65,8 @@ class TerminalChat:
 
     async def _show(self, message_id: int, message: Message) -> None:
         parts = [buttons_text(await self._numbered(message_id, message.buttons))]
+        if message.picture:
+            parts.append(f"🖼 {await asyncio.to_thread(self._save, message.picture)}")
         if message.document:
             parts.append(f"📄 {await asyncio.to_thread(self._save, message.document)}")
         await self._screen.show(message_id, Html(message.html), "\n".join(part for part in parts if part))
