@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import SettingsError
+from orchestrator.permissions import holds_private_key, refuse_if_others_can_read, refuse_if_others_can_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +72,17 @@ class Home:
             yield
 
 
-def refuse_if_others_can_write(path: Path) -> None:
-    """Raise `SettingsError` when others could change what we trust; a missing file is for its reader to judge."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return
-    if mode & 0o022:
-        raise SettingsError("others can write it", where=str(path), remedy=f"Run: chmod go-w {path}")
+def refuse_open_home(home: Home) -> None:
+    """Raise `SettingsError` when others could put other files into `home`, or read what it remembers or its keys."""
+    refuse_if_others_can_write(home.path)
+    refuse_if_others_can_read(home.state)
+    refuse_open_keys(home.keys)
 
 
 def refuse_open_keys(folder: Path) -> None:
     """Raise `SettingsError` when others could read a private key in `folder`, or change which hosts are trusted."""
-    refuse_if_others_can_write(folder)
-    refuse_if_others_can_write(folder / "known_hosts")
-    refuse_if_others_can_write(folder / "ca")
-    for path in sorted((*folder.glob("id_*"), *folder.glob("ca/*_ed25519"))):
-        if path.suffix != ".pub":
+    for path in (folder, folder / "known_hosts", folder / "ca"):
+        refuse_if_others_can_write(path)
+    for path in sorted((*folder.glob("*"), *folder.glob("ca/*"))):
+        if path.is_file() and path.suffix != ".pub" and (path.name.startswith("id_") or holds_private_key(path)):
             refuse_if_others_can_read(path)
-
-
-def refuse_if_others_can_read(path: Path) -> None:
-    """Raise `SettingsError` when a file with secrets is open to others; a missing file is for its reader to judge."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return
-    if mode & 0o077:
-        raise SettingsError("others can read or write it", where=str(path), remedy=f"Run: chmod 600 {path}")

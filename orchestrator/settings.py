@@ -20,7 +20,8 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
 from orchestrator.errors import SettingsError
-from orchestrator.home import Home, refuse_if_others_can_read
+from orchestrator.home import Home
+from orchestrator.permissions import refuse_if_others_can_read
 
 # Shape of a bot token: https://core.telegram.org/bots/api#authorizing-your-bot
 TOKEN = re.compile(r"\d{1,20}:[\w-]{20,100}", re.ASCII)
@@ -83,10 +84,14 @@ class Settings(BaseModel):
             )
         except ValidationError as error:
             raise _explain(error) from None
-        if settings.ssh_passphrase_file:
-            _refuse_unless_private(settings.ssh_passphrase_file, "SSH_PASSPHRASE_FILE")
+        passphrase = settings.ssh_passphrase_file or _credential(environ, "ssh-passphrase")
+        if passphrase:
+            _refuse_unless_private(passphrase, "SSH_PASSPHRASE_FILE")
         alerts = settings.alert_chat_id or _first_user(given.get("ALLOWED_USERS") or "")
-        return settings.model_copy(update={"bot_token": _bot_token(settings, environ), "alert_chat_id": alerts})
+        token = _bot_token(settings, environ)
+        return settings.model_copy(
+            update={"bot_token": token, "ssh_passphrase_file": passphrase, "alert_chat_id": alerts}
+        )
 
     @property
     def zone(self) -> ZoneInfo | None:

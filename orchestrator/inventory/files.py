@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import shlex
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
 from orchestrator.errors import InventoryError, OrchestratorError
+from orchestrator.permissions import is_private_group
 
 MAX_SIZE = 16 << 20
 """Bytes in one file. 100,000 hosts with three variables each take half of it."""
@@ -94,19 +93,10 @@ def _refuse_others(status: os.stat_result, path: Path, label: str, error: type[O
             where=label,
             remedy=f"Run: chown {os.geteuid()} {quoted}",
         )
-    shared = status.st_mode & stat.S_IWGRP and not _private_group(status.st_uid, status.st_gid)
+    shared = status.st_mode & stat.S_IWGRP and not is_private_group(status.st_uid, status.st_gid)
     if shared or status.st_mode & stat.S_IWOTH:
         mode = stat.S_IMODE(status.st_mode)
         raise error(f"can be written by others (mode {mode:04o})", where=label, remedy=f"Run: chmod go-w {quoted}")
-
-
-def _private_group(uid: int, gid: int) -> bool:
-    """True for a group that is one user's own, as Debian makes them (a umask of 002 is harmless then)."""
-    try:
-        user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
-    except KeyError:
-        return False
-    return user.pw_gid == gid and user.pw_name == group.gr_name and set(group.gr_mem) <= {user.pw_name}
 
 
 def _reason(error: OSError) -> str:

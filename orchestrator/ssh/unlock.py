@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncssh
 
 from orchestrator.errors import KeyFileError
+from orchestrator.permissions import is_open
 
 Passphrase = Callable[[Path], str | None]
 
@@ -93,9 +94,9 @@ class Unlocker:
 def private_text(path: Path) -> bytes:
     """The content of a file that must be ours alone, as ssh(1) demands of identity files; else KeyFileError."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            remedy = f"Run: chmod 600 {path}"
+        status = path.stat()
+        if is_open(status):
+            mode, remedy = stat.S_IMODE(status.st_mode), f"Run: chmod 600 {path}"
             raise KeyFileError(f"can be read by others (mode {mode:04o})", where=str(path), remedy=remedy)
         return path.read_bytes()
     except OSError as error:

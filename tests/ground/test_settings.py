@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import traceback
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import SettingsError
-from orchestrator.home import Home, refuse_open_keys
+from orchestrator.home import Home, refuse_open_home
 from orchestrator.settings import ChatTarget, Settings
 
 TOKEN = "123456789:" + "Aa-_0" * 7
@@ -173,21 +175,64 @@ def test_a_passphrase_file_must_be_there_and_private(home: Home) -> None:
         Settings.load(home, {"SSH_PASSPHRASE_FILE": str(file)})
 
 
-def test_keys_that_others_can_read_or_change_are_refused(tmp_path: Path) -> None:
-    key, public, known = tmp_path / "id_ed25519", tmp_path / "id_ed25519.pub", tmp_path / "known_hosts"
-    authority = tmp_path / "ca" / "user_ed25519"
-    authority.parent.mkdir(mode=0o700)
-    for file in (key, public, known, authority):
-        file.touch(mode=0o600)
-    public.chmod(0o644)
-    refuse_open_keys(tmp_path)
-    refuse_open_keys(tmp_path / "missing")
-    for path, mode in ((key, 0o640), (known, 0o666), (tmp_path, 0o777), (authority, 0o604), (authority.parent, 0o720)):
-        before = path.stat().st_mode
-        path.chmod(mode)
-        with pytest.raises(SettingsError, match=f"{path}: .*Run: chmod"):
-            refuse_open_keys(tmp_path)
-        path.chmod(before)
+def test_a_passphrase_from_systemd(home: Home) -> None:
+    file = home.path / "ssh-passphrase"
+    file.write_text("secret\n")
+    file.chmod(0o400)
+    environ = {"CREDENTIALS_DIRECTORY": str(home.path)}
+    assert Settings.load(home, environ).ssh_passphrase_file == file
+    named = home.path / "named"
+    named.write_text("secret\n")
+    named.chmod(0o600)
+    assert Settings.load(home, {**environ, "SSH_PASSPHRASE_FILE": str(named)}).ssh_passphrase_file == named
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "says"),
+    [
+        ("", 0o757, "others can write it. Run: chmod go-w"),
+        ("state", 0o750, "others can read or write it. Run: chmod 700"),
+        ("keys", 0o777, "others can write it. Run: chmod go-w"),
+        ("keys/ca", 0o722, "others can write it. Run: chmod go-w"),
+        ("keys/known_hosts", 0o646, "others can write it. Run: chmod go-w"),
+        ("keys/id_ed25519", 0o640, "others can read or write it. Run: chmod 600"),
+        ("keys/id_ed25519.old", 0o604, "others can read or write it. Run: chmod 600"),
+        ("keys/next_ed25519", 0o644, "others can read or write it. Run: chmod 600"),
+        ("keys/ca/user_ed25519", 0o644, "others can read or write it. Run: chmod 600"),
+        ("keys/of a host", 0o644, "others can read or write it. Run: chmod 600"),
+    ],
+)
+def test_what_others_can_read_or_change_stops_the_start(home: Home, name: str, mode: int, says: str) -> None:
+    home.path.chmod(0o755)
+    (home.keys / "ca").mkdir(mode=0o700, parents=True)
+    home.keys.chmod(0o700)
+    home.state.mkdir(mode=0o700)
+    (home.keys / "id_ed25519.pub").touch(mode=0o644)
+    (home.keys / "known_hosts").touch(mode=0o644)
+    for key in ("id_ed25519", "id_ed25519.old", "next_ed25519", "ca/user_ed25519", "of a host"):
+        (home.keys / key).write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+        (home.keys / key).chmod(0o600)
+    refuse_open_home(home)
+    path = home.path / name
+    path.chmod(mode)
+    with pytest.raises(SettingsError) as refusal:
+        refuse_open_home(home)
+    assert str(refusal.value) == f"{path}: {says} {shlex.quote(str(path))}"
+
+
+def test_a_home_that_has_nothing_yet(home: Home) -> None:
+    refuse_open_home(home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name", ["keys", "keys/id_ed25519", "state"])
+def test_what_belongs_to_somebody_else_stops_the_start(home: Home, name: str) -> None:
+    home.keys.mkdir(mode=0o700)
+    home.state.mkdir(mode=0o700)
+    (home.keys / "id_ed25519").touch(mode=0o600)
+    os.chown(home.path / name, 12345, 0)
+    with pytest.raises(SettingsError, match=f"{name}: belongs to user 12345, .* Run: chown 0 "):
+        refuse_open_home(home)
 
 
 def test_one_at_a_time(home: Home) -> None:
