@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from orchestrator.control import Door
 from orchestrator.errors import SettingsError
 from orchestrator.fleet import Fleet
-from orchestrator.home import Home, refuse_open_keys
+from orchestrator.home import Home, refuse_open_home
 from orchestrator.inventory import Inventory
 from orchestrator.liveinventory import Broken, LiveInventory, Mended
+from orchestrator.monitor.meters import Gauges, Meters
 from orchestrator.settings import Settings
 from orchestrator.ssh import Authority, Keys, Passphrase, Pool, Trust, passphrase_file
 from orchestrator.store import AuditLog, Database, Outbox
@@ -45,6 +46,7 @@ class App:
     audit: AuditLog
     outbox: Outbox
     door: Door
+    meters: Meters
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
@@ -55,8 +57,8 @@ class App:
         Nothing is connected yet. `ask_passphrase` gets the path of an encrypted key and gives its passphrase, or None
         when there is nobody to ask. Raises the `OrchestratorError` that names what is wrong.
         """
+        refuse_open_home(home)
         settings = Settings.load(home)
-        refuse_open_keys(home.keys)
         live = LiveInventory(home.inventory)
         trust = Trust(home.keys / "known_hosts")
         ask = passphrase_file(settings.ssh_passphrase_file) if settings.ssh_passphrase_file else ask_passphrase
@@ -66,10 +68,11 @@ class App:
         try:
             audit = AuditLog(database)
             outbox = Outbox(database, settings.alert_chat_id if settings.bot_token else ())
+            door, meters = Door(audit), Meters()
             async with Pool(trust=trust, keys=keys, authority=authority) as pool:
-                fleet = Fleet(pool.run, own_ports={settings.listen[1]})
+                fleet = Fleet(meters.measured(pool.run), own_ports={settings.listen[1]})
                 yield cls(
-                    home, settings, live, trust, keys, authority, pool, fleet, database, audit, outbox, Door(audit)
+                    home, settings, live, trust, keys, authority, pool, fleet, database, audit, outbox, door, meters
                 )
         finally:
             await database.close()
@@ -127,6 +130,34 @@ class App:
         finally:
             following.cancel()
             await asyncio.wait([following])
+
+    @asynccontextmanager
+    async def listening(self, gauges: Callable[[], Awaitable[Gauges]]) -> AsyncIterator[None]:
+        """Serve the HTTP endpoints on LISTEN while the block lasts; `gauges` are figures to show beside our own.
+
+        Raises SettingsError when LISTEN cannot be had.
+        """
+        from orchestrator.monitor.configure import spelled
+        from orchestrator.monitor.endpoints import Endpoints
+        from orchestrator.monitor.server import serving
+
+        listen = self.settings.listen
+        endpoints = Endpoints(
+            address=spelled(listen),
+            inventory=lambda: self.inventory,
+            open_tcp=self.pool.open_tcp,
+            state=self.pool.state,
+            meters=self.meters,
+            gauges=gauges,
+        )
+        watching = asyncio.create_task(self.meters.watch_loop())
+        try:
+            async with serving(listen, endpoints.routes):
+                log.info("metrics are served on http://%s", spelled(listen))
+                yield
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
 
     async def _tell_of_inventory(self, event: Broken | Mended) -> None:
         """Into the outbox with it, once however many processes saw it."""

@@ -20,6 +20,7 @@ from orchestrator.bot.terminal import Terminal
 from orchestrator.control import Actor
 from orchestrator.errors import SettingsError, StoreError
 from orchestrator.inventory import Inventory
+from orchestrator.monitor.meters import Gauges
 from orchestrator.store import Backlog, Buttons, Inbox, Preferences
 from orchestrator.version import __version__
 
@@ -103,6 +104,25 @@ class Faces:
     def _hide(self, inventory: Inventory) -> None:
         for password in _passwords(inventory):
             self._redactor.add(password)
+
+    async def gauges(self) -> Gauges:
+        """How we ourselves are, as figures; what is not known is not among them."""
+        report = await self.report()
+        gauges = {"start_time_seconds": ("When it was started", report.started_at.timestamp())}
+        gauges["database_bytes"] = ("Size of the database", report.database)
+        gauges["database_usable"] = ("1 while the database answers", 0 if report.trouble else 1)
+        gauges["inventory_in_force"] = ("0 while the inventory's files cannot be read", 0 if report.inventory else 1)
+        if report.last_poll:
+            meaning = "When Telegram last answered getUpdates"
+            gauges["telegram_last_poll_timestamp_seconds"] = (meaning, report.last_poll.timestamp())
+        if not report.trouble:
+            backlog = report.backlog
+            waits = (datetime.now(UTC) - backlog.since).total_seconds() if backlog.since else 0
+            gauges["outbox_messages"] = ("Messages that wait for Telegram", backlog.waiting)
+            gauges["outbox_oldest_age_seconds"] = ("How long the oldest of them has waited", waits)
+            gauges["outbox_set_aside"] = ("Messages given up in the last 30 days", backlog.set_aside)
+            gauges["audit_unfinished"] = ("Actions whose outcome nobody knows", report.unfinished)
+        return gauges
 
     async def report(self) -> SelfReport:
         """How we ourselves are."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def serve(context: typer.Context) -> int:
-    """Run the Telegram bot, with a connection kept to every host, until SIGTERM or Ctrl-C."""
+    """Run everything that stays: the Telegram bot, a connection to every host, the metrics; until SIGTERM or Ctrl-C."""
 
     async def work(app: App, stop: asyncio.Event) -> int:
         from orchestrator.faces import Faces
@@ -27,7 +27,7 @@ def serve(context: typer.Context) -> int:
         logging.getLogger("orchestrator").setLevel(logging.INFO)
         with app.home.alone("serve"):
             faces = Faces(app)
-            async with app.connected():
+            async with app.connected(), app.listening(faces.gauges):
                 await faces.serve_telegram(stop)
         return 0
 

@@ -70,6 +70,7 @@ async def served(tg: Telegram, home: Path) -> AsyncIterator[Served]:
         "ALLOWED_USERS": f"{ANN.id},{MEI.id}",
         "TELEGRAM_API_URL": tg.url,
         "ORCHESTRATOR_HOME": str(home),
+        "LISTEN": f"127.0.0.1:{sshd.free_port('127.0.0.1')}",
         "TZ": "Asia/Taipei",
         "no_proxy": "127.0.0.1",
     }
