@@ -37,6 +37,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "PROMETHEUS_URL": "PROMETHEUS_URL=http://127.0.0.1:9090",
     "ALERTMANAGER_URL": "ALERTMANAGER_URL=http://127.0.0.1:9093",
     "LISTEN": "LISTEN=127.0.0.1:8002",
+    "PROMETHEUS_LISTEN": "PROMETHEUS_LISTEN=127.0.0.1:9090",
     "ORCHESTRATOR_LANGUAGE": "ORCHESTRATOR_LANGUAGE=zh-TW",
     "TZ": "TZ=Asia/Taipei",
     "SSH_PASSPHRASE_FILE": "SSH_PASSPHRASE_FILE=/etc/orchestrator/passphrase",
@@ -66,6 +67,7 @@ class Settings(BaseModel):
     prometheus_url: str | None = None
     alertmanager_url: str | None = None
     listen: tuple[str, int] = ("127.0.0.1", 8002)
+    prometheus_listen: tuple[str, int] = ("127.0.0.1", 9090)
     orchestrator_language: str | None = None
     tz: str | None = None
     ssh_passphrase_file: Path | None = None
@@ -134,7 +136,7 @@ class Settings(BaseModel):
             raise ValueError("is not an http:// or https:// address")
         return value.strip().rstrip("/")
 
-    @field_validator("listen", mode="before")
+    @field_validator("listen", "prometheus_listen", mode="before")
     @classmethod
     def _listen(cls, value: Any) -> Any:
         if not isinstance(value, str):

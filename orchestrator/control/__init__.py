@@ -20,6 +20,7 @@ from orchestrator.control.actions import (
     RunPlaybook,
     ShowHosts,
     StopUnit,
+    ShowMetric,
     SurveyHosts,
     TrustKey,
 )
@@ -50,5 +51,6 @@ __all__ = [
     "StopUnit",
     "SurveyHosts",
     "TrustKey",
+    "ShowMetric",
     "evidence",
 ]

@@ -87,6 +87,16 @@ class ShowHosts(OnHosts):
 
 
 @dataclass(frozen=True)
+class ShowMetric(OnHosts):
+    """A reading or a chart of hosts; `metric` is cpu, mem or disk."""
+
+    kind = "show_metric"
+    risk = Risk.READ
+    sentence = "Read {action.metric} of {hosts}"
+    metric: str
+
+
+@dataclass(frozen=True)
 class Reconnect(OnHosts):
     """Try hosts again that are parked until a person acts."""
 

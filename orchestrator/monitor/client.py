@@ -103,7 +103,7 @@ class PrometheusClient:
         raise self._error(why)
 
     def _error(self, what: str) -> PrometheusError:
-        return PrometheusError(f"Prometheus does not help: {what}", where=self.address)
+        return PrometheusError(f"Prometheus gives no answer: {what}", where=self.address)
 
     def _library(self) -> PrometheusConnect:
         """One for each thread: its session is not made to be shared."""
