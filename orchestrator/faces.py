@@ -20,8 +20,9 @@ from orchestrator.bot.terminal import Terminal
 from orchestrator.control import Actor
 from orchestrator.errors import SettingsError, StoreError
 from orchestrator.inventory import Inventory
+from orchestrator.inventory.edit import Editor
 from orchestrator.monitor.meters import Gauges
-from orchestrator.store import Backlog, Buttons, Inbox, Preferences
+from orchestrator.store import Backlog, Buttons, Dialogues, Inbox, Preferences
 from orchestrator.version import __version__
 
 
@@ -45,6 +46,11 @@ class Faces:
         self.router = build_router(
             Services(
                 inventory=lambda: app.inventory,
+                editor=Editor(app.home.inventory, app.home.state / "inventory"),
+                refresh=app.live.refresh,
+                trust=app.trust,
+                scan=app.pool.scan,
+                dialogues=Dialogues(app.database),
                 state=app.pool.state,
                 retry=app.pool.retry,
                 fleet=app.fleet,

@@ -20,6 +20,7 @@ from orchestrator.store import Buttons, Press
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[None]]
+Talk = Callable[[Request], Awaitable[bool]]
 
 NOTICE_LIMIT = 200  # characters (Bot API, answerCallbackQuery)
 NOTICES: Mapping[Press, str] = {
@@ -46,16 +47,25 @@ class CommandSpec:
 
 
 class Router:
-    """Finds the handler of every request. `taps` are handlers by verb of a button."""
+    """Finds the handler of every request. `taps` are handlers by verb of a button; `talk` takes words that are no
+    command, if a conversation waits for them.
+    """
 
     def __init__(
-        self, commands: Sequence[CommandSpec], taps: Mapping[str, Handler], buttons: Buttons, catalogues: Catalogues
+        self,
+        commands: Sequence[CommandSpec],
+        taps: Mapping[str, Handler],
+        buttons: Buttons,
+        catalogues: Catalogues,
+        *,
+        talk: Talk | None = None,
     ) -> None:
         self.commands = tuple(commands)
         self._commands = {command.name: command for command in commands}
         self._taps = dict(taps)
         self._buttons = buttons
         self._catalogues = catalogues
+        self._talk = talk
         self._keyboard = Keyboard(catalogues)
 
     def command(self, name: str) -> CommandSpec | None:
@@ -71,8 +81,23 @@ class Router:
         only cancellation gets out.
         """
         locale = self._catalogues.locale(request.language)
+        await self._guarded(request, lambda: self._handler(request, locale)(request))
+
+    async def talk(self, request: Request) -> bool:
+        """Serve words that are no command: True when a conversation took them, whatever came of it."""
+        taken = True
+
+        async def listen() -> None:
+            nonlocal taken
+            taken = self._talk is not None and await self._talk(request)
+
+        await self._guarded(request, listen)
+        return taken
+
+    async def _guarded(self, request: Request, serve: Callable[[], Awaitable[None]]) -> None:
+        locale = self._catalogues.locale(request.language)
         try:
-            await self._handler(request, locale)(request)
+            await serve()
         except OrchestratorError as error:
             await request.chat.send(problem(error, locale))
         except Exception:  # the last resort of a face: one bad request must not end the chat

@@ -3,6 +3,7 @@
 from orchestrator.store.audit import AuditLog, AuditRow, Entry
 from orchestrator.store.buttons import ButtonRow, Buttons, Press
 from orchestrator.store.database import Database
+from orchestrator.store.dialogues import Dialogue, Dialogues, Place
 from orchestrator.store.inbox import Inbox
 from orchestrator.store.outbox import Backlog, Letter, Outbox
 from orchestrator.store.preferences import Preferences
@@ -14,10 +15,13 @@ __all__ = [
     "ButtonRow",
     "Buttons",
     "Database",
+    "Dialogue",
+    "Dialogues",
     "Entry",
     "Inbox",
     "Letter",
     "Outbox",
+    "Place",
     "Preferences",
     "Press",
 ]

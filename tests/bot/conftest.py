@@ -18,10 +18,11 @@ from orchestrator.bot.router import Router
 from orchestrator.bot.runs import Runs
 from orchestrator.control import Door
 from orchestrator.fleet import Fleet
-from orchestrator.inventory import Group, Host, HostSet, Inventory
+from orchestrator.inventory import Group, Host, HostSet, Inventory, load
+from orchestrator.inventory.edit import Editor
 from orchestrator.playbook.playbooks import Playbooks
 from orchestrator.ssh import Keys, Limits, Phase, Pool, Trust
-from orchestrator.store import AuditLog, Buttons, Database, Outbox, Preferences
+from orchestrator.store import AuditLog, Buttons, Database, Dialogues, Outbox, Preferences
 from tests import sshd
 from tests.bot.person import Person
 
@@ -52,6 +53,7 @@ class Node:
     """The parts, and what may be changed of them while a test runs."""
 
     inventory: Inventory
+    trust: Trust
     pool: Pool
     database: Database
     fleet: Fleet
@@ -90,6 +92,11 @@ class Node:
         self.router = build_router(
             Services(
                 inventory=lambda: self.inventory,
+                editor=Editor(self.folder, self.state / "inventory"),
+                refresh=self.refresh,
+                trust=self.trust,
+                scan=self.pool.scan,
+                dialogues=Dialogues(self.database),
                 state=self.pool.state,
                 retry=self.pool.retry,
                 fleet=self.fleet,
@@ -105,8 +112,17 @@ class Node:
             )
         )
 
+    async def refresh(self) -> None:
+        """Take the inventory from its files."""
+        self.inventory = load(self.folder)
+
     async def _self_report(self) -> SelfReport:
         return self.report
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the inventory, for the tests that need one."""
+        return self.state.parent / "inventory"
 
     @property
     def playbooks(self) -> Path:
@@ -148,6 +164,7 @@ async def node(hosts: sshd.Fleet, tmp_path: Path) -> AsyncIterator[Node]:
         dead = Host("db1", "127.0.0.77", port=sshd.free_port("127.0.0.77"))
         yield Node(
             inventory=inventory_of([*hosts.hosts(), dead]),
+            trust=trust,
             pool=pool,
             database=database,
             fleet=Fleet(pool.run, own_ports={OWN_PORT}),

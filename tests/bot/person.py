@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.message import CAPTION_LIMIT, TEXT_LIMIT, Button, Message
@@ -103,6 +103,10 @@ class Person:
     def start(self, text: str) -> asyncio.Task[None]:
         """Type a command that will take a while."""
         return asyncio.create_task(self.router.handle(self._request(text)))
+
+    async def talk(self, text: str) -> bool:
+        """Write words that are no command; True when a conversation took them."""
+        return await self.router.talk(replace(self._request(""), text=text))
 
     async def tap(self, label: str, *, on: Shown | None = None, chat: Recorder | None = None) -> str:
         """Tap the newest button whose label contains `label`; returns the notice, empty when it was taken and done."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.bot.commands import closing, execution, playing, ports
+from orchestrator.bot.commands import closing, execution, hostediting, playing, ports
 from orchestrator.bot.commands.agents import Agents
 from orchestrator.bot.commands.closing import Closing
 from orchestrator.bot.commands.execution import Executor
 from orchestrator.bot.commands.general import General
+from orchestrator.bot.commands.hostediting import HostEditing
+from orchestrator.bot.commands.hostform import HostForm
 from orchestrator.bot.commands.playing import Playing
 from orchestrator.bot.commands.ports import Ports
 from orchestrator.bot.commands.services import Services
 from orchestrator.bot.commands.status import OwnStatus
+from orchestrator.bot.commands.trusting import Trusting
 from orchestrator.bot.language import N_
 from orchestrator.bot.router import CommandSpec, Handler, Router
 
@@ -38,6 +41,27 @@ def build_router(services: Services) -> Router:
 
     player = Playing(services.playbooks, services.door, services.runs, services.catalogues)
 
+    form = HostForm(services.inventory, services.editor, services.dialogues, services.catalogues)
+    editing = HostEditing(
+        inventory=services.inventory,
+        editor=services.editor,
+        refresh=services.refresh,
+        trust=services.trust,
+        state=services.state,
+        door=services.door,
+        catalogues=services.catalogues,
+        form=form,
+    )
+    form.carry_out = editing.carry_out
+    trusting = Trusting(
+        inventory=services.inventory,
+        trust=services.trust,
+        scan=services.scan,
+        retry=services.retry,
+        door=services.door,
+        catalogues=services.catalogues,
+    )
+
     def command(name: str, description: str, handler: Handler, usage: str = "", *, reads_only: bool = True) -> None:
         commands.append(CommandSpec(name, description, usage, handler, reads_only))
 
@@ -49,6 +73,9 @@ def build_router(services: Services) -> Router:
     command("op_port", N_("Listening ports and their owners"), port_list.op_port, ports.USAGE)
     command("op_stop", N_("Close a port"), closer.op_stop, closing.USAGE, reads_only=False)
     command("play", N_("Run a playbook"), player.play, playing.USAGE)
+    command("host_add", N_("Add a host"), editing.add, hostediting.ADD_USAGE, reads_only=False)
+    command("host_set", N_("Change a host"), editing.set, hostediting.SET_USAGE, reads_only=False)
+    command("host_remove", N_("Remove a host"), editing.remove, hostediting.REMOVE_USAGE)
     command("status", N_("How the orchestrator itself is"), status.status)
     command("language", N_("Choose the language"), general.language)
     command("id", N_("Your numbers for the settings"), general.id)
@@ -73,7 +100,19 @@ def build_router(services: Services) -> Router:
         "play.plan": player.plan,
         "play.run": player.run,
         "play.refuse": player.refuse,
+        "form.set": form.begin_set,
+        "form.ask": form.ask,
+        "form.put": form.put,
+        "form.group": form.group,
+        "form.write": form.write,
+        "form.cancel": form.cancel,
+        "host.ask_removal": editing.ask_removal,
+        "host.remove": editing.removal,
+        "host.keep": editing.keep,
+        "trust.ask": trusting.ask,
+        "trust.pin": trusting.pin,
+        "trust.refuse": trusting.refuse,
         "status.show": status.status,
         "language.set": general.set_language,
     }
-    return Router(commands, taps, services.buttons, services.catalogues)
+    return Router(commands, taps, services.buttons, services.catalogues, talk=form.talk)

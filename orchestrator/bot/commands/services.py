@@ -12,8 +12,10 @@ from orchestrator.bot.runs import Runs
 from orchestrator.control import Door
 from orchestrator.fleet import Fleet
 from orchestrator.inventory import Host, Inventory
+from orchestrator.inventory.edit import Editor
+from orchestrator.ssh import HostKey, Trust
 from orchestrator.ssh.state import HostState
-from orchestrator.store import Buttons, Preferences
+from orchestrator.store import Buttons, Dialogues, Preferences
 
 if TYPE_CHECKING:
     from orchestrator.playbook.playbooks import Playbooks
@@ -23,10 +25,16 @@ if TYPE_CHECKING:
 class Services:
     """What `build_router` needs.
 
-    `inventory` gives the inventory as it stands, `state` a host's connection, and `retry` tries a parked host again.
+    `inventory` gives the inventory as it stands, `refresh` puts an edit of its files into force at once, `state` gives
+    a host's connection, `scan` the key that a host shows, and `retry` tries a parked host again.
     """
 
     inventory: Callable[[], Inventory]
+    editor: Editor
+    refresh: Callable[[], Awaitable[None]]
+    trust: Trust
+    scan: Callable[[Host], Awaitable[HostKey]]
+    dialogues: Dialogues
     state: Callable[[Host], HostState]
     retry: Callable[[Host], Awaitable[None]]
     fleet: Fleet

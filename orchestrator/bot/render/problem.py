@@ -13,13 +13,14 @@ PART_LIMIT = 1000  # UTF-16 units of each part: an error may quote what was type
 
 def problem(error: OrchestratorError, locale: Locale) -> Message:
     """An error as a message. A misunderstanding is silent; what stopped the work is not."""
-    what = f"{error.where}: {error.what}" if error.where else error.what
+    said = translate(error.what, locale)
+    what = f"{error.where}: {said}" if error.where else said
     harmless = isinstance(error, UsageError | UnknownHost)
     mark = "❔" if harmless else "⛔"
     return Message(
         lines(
             (
-                bold(f"{mark} " + cut_units(translate(what, locale), PART_LIMIT)),
+                bold(f"{mark} " + cut_units(what, PART_LIMIT)),
                 esc(cut_units(translate(error.remedy, locale), PART_LIMIT)),
             )
         ),

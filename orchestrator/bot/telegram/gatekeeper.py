@@ -61,9 +61,10 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Chatter:
-    """Somebody allowed wrote to us what is no command."""
+    """Somebody allowed wrote to us, in private or in reply, what is no command."""
 
     sender: Sender
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +110,15 @@ class Gatekeeper:
         if match and match["bot"] and match["bot"].lower() != bot_name.lower():
             return None
         name = match["name"] if match else self._command_of(text)
-        if name is None and (sender.in_group or (user.id in self._allowed and not text)):
+        allowed = user.id in self._allowed
+        if name is None and (
+            (sender.in_group and not (allowed and text and _to_us(message, bot_name))) or (allowed and not text)
+        ):
             return None
-        if user.id not in self._allowed or message.sender_chat:
+        if not allowed or message.sender_chat:
             return Stranger(sender)
         if name is None:
-            return Chatter(sender)
+            return Chatter(sender, text)
         return Command(sender, name, (match["text"] or "").strip() if match else "", message.date)
 
     def _judge_tap(self, query: CallbackQuery) -> Verdict:
@@ -151,6 +155,13 @@ class Refusals:
         while len(self._told) > MOST_REMEMBERED:
             self._told.popitem(last=False)
         return True
+
+
+def _to_us(message: Message, bot_name: str) -> bool:
+    """True for a reply to a message of ours."""
+    answered = message.reply_to_message
+    author = answered.from_user if answered else None
+    return bool(author and author.is_bot and (author.username or "").lower() == bot_name.lower())
 
 
 def _second_hand(message: Message) -> bool:

@@ -18,7 +18,7 @@ from orchestrator.bot.render.markup import esc
 from orchestrator.bot.router import Router
 from orchestrator.bot.telegram.chat import TelegramChat
 from orchestrator.bot.telegram.client import Client, Fate, fate_of
-from orchestrator.bot.telegram.gatekeeper import Command, Refusals, Sender, Stranger, Tap, Verdict
+from orchestrator.bot.telegram.gatekeeper import Chatter, Command, Refusals, Sender, Stranger, Tap, Verdict
 from orchestrator.bot.telegram.pace import Pace
 from orchestrator.control import Actor, Face
 
@@ -68,9 +68,7 @@ class Reception:
             case Tap():
                 await self._tap(verdict)
             case _:
-                chat, locale = await self._chat(verdict.sender)
-                _ = locale.gettext
-                await chat.send(Message(esc(_("❔ I only understand commands. /help lists them."))))
+                await self._chatter(verdict)
 
     async def _command(self, command: Command) -> None:
         sender = command.sender
@@ -86,6 +84,14 @@ class Reception:
         else:
             with self._served():
                 await self._router.handle(request)
+
+    async def _chatter(self, chatter: Chatter) -> None:
+        sender = chatter.sender
+        chat, locale = await self._chat(sender)
+        with self._served():
+            taken = await self._router.talk(self._request(sender, chat, locale, name="", text=chatter.text))
+        if not taken and not sender.in_group:
+            await chat.send(Message(esc(locale.gettext("❔ I only understand commands. /help lists them."))))
 
     async def _tap(self, tap: Tap) -> None:
         sender = tap.sender

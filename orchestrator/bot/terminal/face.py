@@ -9,7 +9,7 @@ import stat
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -162,6 +162,8 @@ class Terminal:
     async def _tap(self, number: int, chat: TerminalChat, request: Request) -> None:
         button = chat.button(number)
         if button is None:
+            if await self.router.talk(replace(request, text=str(number))):
+                return
             _ = self.catalogues.locale(request.language).gettext
             await chat.send(Message(esc("❔ " + _("There is no button {n}.").format(n=number))))
             return
@@ -178,6 +180,8 @@ class Terminal:
         rest = ""
         if name is None and text.startswith("/"):
             name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
+        if not name and not text.startswith("/") and await self.router.talk(replace(request, text=text)):
+            return
         if not name:
             _ = self.catalogues.locale(request.language).gettext
             await chat.send(Message(esc("❔ " + _("Commands begin with a slash: /help lists them."))))
