@@ -153,7 +153,6 @@ class App:
         watching = asyncio.create_task(self.meters.watch_loop())
         try:
             async with serving(listen, endpoints.routes):
-                log.info("metrics are served on http://%s", spelled(listen))
                 yield
         finally:
             watching.cancel()

@@ -30,11 +30,12 @@ all:
 
 @dataclass
 class Served:
-    """A running `serve`: its process, its home, and the file that has all it printed."""
+    """A running `serve`: its process, its home, the file that has all it printed, and its port for HTTP."""
 
     process: asyncio.subprocess.Process
     home: Path
     printed: Path
+    port: int
 
     async def stop(self, within: float = 40.0) -> int:
         """Ask it to stop as a supervisor does; returns its exit status."""
@@ -64,13 +65,14 @@ async def served(tg: Telegram, home: Path) -> AsyncIterator[Served]:
 
     At the end it must stop well, having told no secret.
     """
+    port = sshd.free_port("127.0.0.1")
     environment = {
         **os.environ,
         "BOT_TOKEN": tg.token,
         "ALLOWED_USERS": f"{ANN.id},{MEI.id}",
         "TELEGRAM_API_URL": tg.url,
         "ORCHESTRATOR_HOME": str(home),
-        "LISTEN": f"127.0.0.1:{sshd.free_port('127.0.0.1')}",
+        "LISTEN": f"127.0.0.1:{port}",
         "TZ": "Asia/Taipei",
         "no_proxy": "127.0.0.1",
     }
@@ -79,7 +81,7 @@ async def served(tg: Telegram, home: Path) -> AsyncIterator[Served]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "orchestrator", "serve", env=environment, stdout=output, stderr=output
         )
-    running = Served(process, home, printed)
+    running = Served(process, home, printed, port)
     try:
         await _speaks(tg, running)
         yield running
