@@ -10,41 +10,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.session import confirm, home_of, local_actor, new_passphrase, run_with_app
+from orchestrator.cli.session import confirm, home_of, local_actor, passphrase_for_new, run_with_app
 
 if TYPE_CHECKING:
     from orchestrator.app import App
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+NoPassphrase = Annotated[bool, typer.Option("--no-passphrase", help="Leave the key unencrypted on the disk.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", metavar="FILE", help="Take the passphrase from the first line of a file."),
+]
 HostName = Annotated[str, typer.Argument(metavar="HOST", help="One host, by name or address.")]
 
 
 def init(
     context: typer.Context,
     comment: Annotated[str, typer.Option(help="What the key is called in authorized_keys.")] = "",
-    no_passphrase: Annotated[
-        bool, typer.Option("--no-passphrase", help="Leave the key unencrypted on the disk.")
-    ] = False,
-    passphrase_from: Annotated[
-        Path | None,
-        typer.Option("--passphrase-file", metavar="FILE", help="Take the passphrase from the first line of a file."),
-    ] = None,
+    no_passphrase: NoPassphrase = False,
+    passphrase_from: PassphraseFile = None,
 ) -> None:
     """Make our key pair (Ed25519), encrypted with a passphrase that is asked for."""
     from orchestrator.cli.output import note
-    from orchestrator.errors import UsageError
-    from orchestrator.ssh import make_key, passphrase_file, refuse_a_second_key
+    from orchestrator.ssh import make_key, refuse_a_second_key
 
     home = home_of(context)
-    if no_passphrase and passphrase_from:
-        raise UsageError("--no-passphrase and --passphrase-file exclude each other")
     refuse_a_second_key(home.keys)  # before a passphrase is asked for
-    if passphrase_from is not None:
-        passphrase = passphrase_file(passphrase_from)(home.keys)
-        if not passphrase:
-            raise UsageError("its first line is empty", where=str(passphrase_from))
-    else:
-        passphrase = None if no_passphrase else new_passphrase()
+    passphrase = passphrase_for_new(home.keys, none=no_passphrase, file=passphrase_from)
     made = make_key(home.keys, comment or f"orchestrator@{platform.node()}", passphrase)
     note(f"{made.path}: made{'' if passphrase else ', NOT encrypted'} ({made.fingerprint})")
     note("Put this line into ~/.ssh/authorized_keys of the account on each host:")

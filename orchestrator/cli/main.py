@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from orchestrator.cli import bootstrap, fleet, inventory, keys, play, rotate, serve
+from orchestrator.cli import authority, bootstrap, fleet, inventory, keys, play, rotate, serve
 from orchestrator.cli.session import INTERRUPTED
 from orchestrator.errors import OrchestratorError
 from orchestrator.version import __version__
@@ -22,6 +22,12 @@ host_keys.command()(keys.show)
 host_keys.command()(rotate.rotate)
 host_keys.command()(keys.trust)
 host_keys.command()(keys.forget)
+certificates = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Our own SSH certificate authority.")
+certificates.command()(authority.init)
+certificates.command()(authority.show)
+certificates.command()(authority.sign_host)
+certificates.command()(authority.revoke)
+host_keys.add_typer(certificates, name="ca")
 files = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Read and edit the inventory.")
 files.command()(inventory.add)
 files.command()(inventory.remove)

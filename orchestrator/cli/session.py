@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import typer
 
-from orchestrator.errors import Refused
+from orchestrator.errors import Refused, UsageError
 from orchestrator.home import Home
 
 if TYPE_CHECKING:
@@ -166,6 +166,23 @@ def new_passphrase() -> str:
                 print("They differ.", file=sys.stderr)
     except (KeyboardInterrupt, EOFError):
         raise Interrupted("nothing was made") from None
+
+
+def passphrase_for_new(folder: Path, *, none: bool, file: Path | None) -> str | None:
+    """What to encrypt a new key in `folder` with: nothing if `none`, the first line of `file`, or what is asked for.
+
+    Raises `UsageError` for contradictions, and what `new_passphrase` raises.
+    """
+    from orchestrator.ssh import passphrase_file
+
+    if none and file:
+        raise UsageError("--no-passphrase and --passphrase-file exclude each other")
+    if file is None:
+        return None if none else new_passphrase()
+    passphrase = passphrase_file(file)(folder)
+    if not passphrase:
+        raise UsageError("its first line is empty", where=str(file))
+    return passphrase
 
 
 @contextmanager

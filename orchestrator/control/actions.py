@@ -241,6 +241,31 @@ class TrustKey(OnHost):
 
 
 @dataclass(frozen=True)
+class SignHosts(OnHosts):
+    """Give hosts a certificate of our own authority."""
+
+    kind = "sign_hosts"
+    risk = Risk.CHANGE
+    sentence = "Sign the host keys of {hosts} for {action.days} days"
+    days: int
+
+
+@dataclass(frozen=True)
+class RevokeKeys(OnHosts):
+    """Never accept keys again; the hosts are those that they are of, if of any."""
+
+    kind = "revoke_keys"
+    risk = Risk.DESTRUCTIVE
+    sentence = "Revoke {action.fingerprints} {hosts}"
+    fingerprints: str
+
+    @property
+    def summary(self) -> str:
+        """The sentence; it ends with the hosts if there are any."""
+        return super().summary.rstrip()
+
+
+@dataclass(frozen=True)
 class ForgetKey(OnHost):
     """Forget the pinned host keys of a host."""
 

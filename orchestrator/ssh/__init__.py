@@ -13,7 +13,7 @@ from orchestrator.ssh.shell import Call, Library, Reply, Shell
 from orchestrator.ssh.state import HostState, Phase
 from orchestrator.ssh.stream import Stream
 from orchestrator.ssh.succession import Succession, Turn
-from orchestrator.ssh.trust import HostKey, Pins, Trust
+from orchestrator.ssh.trust import HostKey, Pins, Trust, read_public_key
 from orchestrator.ssh.unlock import Passphrase, passphrase_file
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "make_authority",
     "make_key",
     "passphrase_file",
+    "read_public_key",
     "refuse_a_second_authority",
     "refuse_a_second_key",
 ]

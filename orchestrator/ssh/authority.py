@@ -11,7 +11,7 @@ import getpass
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ import asyncssh
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.certificates import HostCertificate, host_certificate, sources_of, user_certificate
-from orchestrator.ssh.keymaking import KeyFile, make_key, refuse_a_second_key
+from orchestrator.ssh.keymaking import KeyFile, describe, make_key, refuse_a_second_key
 from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.trust import HostKey, Trust
 
@@ -53,6 +53,10 @@ class Authority:
         except (OSError, asyncssh.KeyImportError) as error:
             raise KeyFileError(f"cannot be read as a public key: {error}", where=str(path)) from error
 
+    def files(self) -> tuple[KeyFile, KeyFile]:
+        """What can be said of the keys for users and for hosts without their passphrase."""
+        return describe(self._folder / USER_KEY), describe(self._folder / HOST_KEY)
+
     # -- users
 
     async def unlock(self) -> Sequence[KeyFileError]:
@@ -81,6 +85,13 @@ class Authority:
 
     # -- hosts
 
+    async def unlock_for_hosts(self) -> asyncssh.SSHKey:
+        """The key that signs hosts. Raises KeyFileError when there is none or it is locked."""
+        if self.public(HOST_KEY) is None:
+            remedy = "Make one: orchestrator keys ca init"
+            raise KeyFileError("there is no certificate authority", where=str(self._folder), remedy=remedy)
+        return await self._keys.private(self._folder / HOST_KEY)
+
     async def host_certificate(
         self, public_host_key: str, principals: Sequence[str], validity: timedelta = HOST_VALIDITY, *, name: str = ""
     ) -> HostCertificate:
@@ -89,18 +100,14 @@ class Authority:
         `name` is only for reading. Raises KeyFileError when there is no authority or it is locked, UsageError when a
         certificate would be for any name or for no time.
         """
-        authority = await self._keys.private(self._folder / HOST_KEY)
-        return host_certificate(authority, public_host_key, principals, validity, name or principals[0])
+        return host_certificate(
+            await self.unlock_for_hosts(), public_host_key, principals, validity, name or principals[0]
+        )
 
     def certificate_of(self, host: Host) -> HostCertificate | None:
         """The certificate that was last kept for `host`. Raises KeyFileError when it cannot be read."""
         path = self._certificate_file(host)
-        try:
-            return HostCertificate.parse(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise KeyFileError(f"cannot be read as a certificate: {error}", where=str(path)) from error
+        return self._read(path) if path.exists() else None
 
     async def certify(self, host: Host, trust: Trust, validity: timedelta = HOST_VALIDITY) -> HostCertificate:
         """Sign the key of `host` that is pinned, or was signed before, for its address, and keep the certificate.
@@ -130,6 +137,19 @@ class Authority:
         if not self._is_revoked(key):
             _replace(self.revoked_keys, f"{self._revoked()}{key.line}\n")
 
+    def certificates(self) -> Mapping[str, HostCertificate]:
+        """The certificates that are kept, by the names of their hosts. Raises KeyFileError when one cannot be read."""
+        paths = sorted((self._folder / "hosts").glob("*-cert.pub"))
+        names = [path.name.removesuffix("-cert.pub") for path in paths]
+        return {name: self._read(path) for name, path in zip(names, paths, strict=True)}
+
+    def revoked(self) -> list[HostKey]:
+        """The revoked keys. Raises KeyFileError when the list cannot be read."""
+        try:
+            return [HostKey.of(asyncssh.import_public_key(line)) for line in self._revoked().splitlines()]
+        except asyncssh.KeyImportError as error:
+            raise KeyFileError("holds a line that is no public key", where=str(self.revoked_keys)) from error
+
     def withdraw(self, host: Host) -> None:
         """Forget the certificate that is kept for `host`."""
         self._certificate_file(host).unlink(missing_ok=True)
@@ -138,6 +158,13 @@ class Authority:
         if not _FILE_NAME.fullmatch(host.name):
             raise KeyFileError("a host of this name cannot have a certificate: it is no file name", where=host.name)
         return self._folder / "hosts" / f"{host.name}-cert.pub"
+
+    @staticmethod
+    def _read(path: Path) -> HostCertificate:
+        try:
+            return HostCertificate.parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise KeyFileError(f"cannot be read as a certificate: {error}", where=str(path)) from error
 
     def _revoked(self) -> str:
         with suppress(FileNotFoundError):

@@ -33,6 +33,20 @@ class HostKey:
         return cls(algorithm, key.get_fingerprint("sha256"), f"{algorithm} {data}")
 
 
+def read_public_key(path: Path) -> HostKey:
+    """The key in a .pub file, or the one that a -cert.pub file is about. Raises KeyFileError."""
+    try:
+        data = path.read_bytes()
+        try:
+            return HostKey.of(asyncssh.import_certificate(data).key)
+        except asyncssh.KeyImportError:
+            return HostKey.of(asyncssh.import_public_key(data))
+    except OSError as error:
+        raise KeyFileError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except asyncssh.KeyImportError as error:
+        raise KeyFileError("is no public key", where=str(path)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Pins:
     """What known_hosts says of one host: keys, certificate authorities, revoked keys."""
