@@ -20,9 +20,9 @@ from orchestrator.control.actions import (
     RotateKeys,
     RunPlaybook,
     ShowHosts,
+    ShowMetric,
     SignHosts,
     StopUnit,
-    ShowMetric,
     SurveyHosts,
     TrustKey,
 )
@@ -51,10 +51,10 @@ __all__ = [
     "RotateKeys",
     "RunPlaybook",
     "ShowHosts",
+    "ShowMetric",
     "SignHosts",
     "StopUnit",
     "SurveyHosts",
     "TrustKey",
-    "ShowMetric",
     "evidence",
 ]
