@@ -14,6 +14,7 @@ from orchestrator.playbook.engine.script import invocation, libraries
 from orchestrator.playbook.engine.shells import Shells
 from orchestrator.playbook.load import files
 from orchestrator.playbook.modules.base import Answer, Parameter, Program, Target, TaskFailed, Unreachable
+from orchestrator.playbook.modules.delivery import readable
 from orchestrator.playbook.templating import Templar
 from orchestrator.playbook.vault import Vault, is_encrypted
 from orchestrator.ssh.result import MIB, Result, Status
@@ -111,7 +112,7 @@ class PlayTarget(Target):
         """See Target.find."""
         found = files.find(kind, name, self.search)
         if found is not None:
-            return found
+            return readable(found)
         places = ", ".join(map(str, files.candidates(kind, name, self.search)))
         raise TaskFailed(f"Could not find {name} on the control node. Looked for: {places}")
 

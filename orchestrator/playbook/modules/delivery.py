@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import field_validator
 
 from orchestrator.playbook.events import Diff
-from orchestrator.playbook.modules.base import Answer, Program, Result, Target
+from orchestrator.playbook.modules.base import Answer, Program, Result, Target, TaskFailed
 from orchestrator.playbook.modules.fields import Flag, Words, also
 from orchestrator.playbook.modules.library import library
 from orchestrator.playbook.modules.ownership import (
@@ -53,6 +54,16 @@ class DeliveryArguments(FileArguments):
 def kept_mode(mode: int | str | None, path: Path) -> str | None:
     """`mode` as the shell takes it, ``preserve`` being that of the local file `path`. Raises OSError."""
     return f"{stat.S_IMODE(path.stat().st_mode):o}" if mode == "preserve" else compiled(mode)
+
+
+def readable(path: Path) -> Path:
+    """`path` of the control node, if reading it comes to an end: a pipe or a device may never. Raises TaskFailed.
+
+    ``/dev/null`` is how playbooks spell the empty file.
+    """
+    if path.is_file() or path.is_dir() or path == Path(os.devnull):
+        return path
+    raise TaskFailed(f"{path} is neither a file nor a folder")
 
 
 @dataclass(frozen=True, slots=True)

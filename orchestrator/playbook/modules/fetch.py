@@ -137,6 +137,8 @@ async def _digests(path: Path) -> _Digests:
     """Raises TaskFailed."""
 
     def read() -> _Digests:
+        if path.exists() and not path.is_file():
+            raise TaskFailed(f"{path} is not a regular file")
         sha1, md5 = hashlib.sha1(usedforsecurity=False), hashlib.md5(usedforsecurity=False)
         with path.open("rb") as file:
             while block := file.read(1 << 20):

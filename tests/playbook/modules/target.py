@@ -19,6 +19,7 @@ from typing import Any
 import jinja2
 
 from orchestrator.playbook.modules import Answer, Parameter, Program, Target, TaskFailed
+from orchestrator.playbook.modules.delivery import readable
 
 _SAY = r"""say() { printf '%s\n%s\0' "$1" "$2" >&3; }"""
 
@@ -167,7 +168,7 @@ class LocalTarget(Target):
         for folder in (*self.search, self.folder):
             for path in (folder / kind / name, folder / name):
                 if path.exists():
-                    return path
+                    return readable(path)
         raise TaskFailed(f"Could not find {name}")
 
     def render(self, text: str, name: str, overrides: Mapping[str, Any] | None = None, **extra: Any) -> str:

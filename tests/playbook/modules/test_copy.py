@@ -149,6 +149,18 @@ async def test_odd_things_in_a_tree_are_refused(target: LocalTarget, source: Pat
         await copy(target, tmp_path / "dest", src="src/")
 
 
+async def test_a_pipe_or_a_device_is_not_waited_for(target: LocalTarget, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in (str(tmp_path / "pipe"), "/dev/zero"):
+        with pytest.raises(TaskFailed, match=f"{name} is neither a file nor a folder"):
+            await copy(target, tmp_path / "dest", src=name)
+    await copy(target, tmp_path / "dest", src="/dev/null")
+    assert (tmp_path / "dest").read_bytes() == b""
+    # Content for a pipe takes its place, as everything is renamed into its own.
+    await copy(target, tmp_path / "pipe", content="x")
+    assert (tmp_path / "pipe").read_text() == "x"
+
+
 async def test_a_file_of_the_host(target: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "from").write_text("x")
     (tmp_path / "from").chmod(0o750)

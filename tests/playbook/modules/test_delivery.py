@@ -198,7 +198,9 @@ async def test_diffs_show_text_and_only_name_what_is_not(target: LocalTarget, tm
     target.diff = True
     dest = tmp_path / "file"
     first = await deliver(Content.of(b"one\n"), wanting(dest), target)
-    assert [(d.before, d.after, d.before_header, d.after_header) for d in first.diffs] == [("", "one\n", "", str(dest))]
+    assert [(d.before, d.after, d.before_header, d.after_header) for d in first.diffs] == [
+        ("", "one\n", "/dev/null", str(dest))
+    ]
     second = await deliver(Content.of(b"two\n"), wanting(dest), target)
     assert [(d.before, d.after, d.before_header) for d in second.diffs] == [("one\n", "two\n", str(dest))]
     third = await deliver(Content.of(b"\0"), wanting(dest), target)

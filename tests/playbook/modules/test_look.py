@@ -95,6 +95,16 @@ async def test_slurp(target: LocalTarget, things: Path) -> None:
     assert (await run(target, "slurp", path="/proc/sys/kernel/ostype")).keys["content"] == "TGludXgK"
 
 
+@pytest.mark.parametrize("name", ["pipe", "device", "socket"])
+async def test_what_may_never_end_is_not_read(target: LocalTarget, things: Path, tmp_path: Path, name: str) -> None:
+    target.variables["playbook_dir"] = str(tmp_path)
+    for called in ("fetch", "slurp"):
+        with pytest.raises(TaskFailed, match=f"{name} is not a regular file"):
+            await run(target, called, src=str(things / name), **({"dest": "kept"} if called == "fetch" else {}))
+    with pytest.raises(TaskFailed, match=f"{name} is not a regular file"):
+        await run(target, "fetch", src=str(things / "text"), dest=str(things / name), flat=True)
+
+
 async def test_fetch(target: LocalTarget, things: Path, tmp_path: Path) -> None:
     target.variables["playbook_dir"] = str(tmp_path)
     result = await run(target, "fetch", src=str(things / "binary"), dest="kept")

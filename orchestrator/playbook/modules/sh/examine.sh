@@ -46,6 +46,8 @@ seize() {
         say missing 1
     elif [ ! -r "$path" ]; then
         say unreadable 1
+    elif [ ! -f "$path" ]; then
+        fail "$path is not a regular file"
     else
         look "$path" -L
         say size "$is_size"

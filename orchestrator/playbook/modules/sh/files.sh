@@ -2,10 +2,11 @@
 # A file's content read, compared and replaced in one step; needs attributes.sh. Variables beyond those of that:
 # unsafe_writes, validate (words), backup, token (random, unguessable).
 
-# digest PATH [ALGORITHM]: $digest, in hex, of the file's content (sha1); empty when it cannot be read.
+# digest PATH [ALGORITHM]: $digest, in hex, of the file's content (sha1); empty when it cannot be read. A pipe or a device
+# could keep its reader for ever.
 digest() {
     digest=
-    [ -r "$1" ] || return
+    [ -f "$1" ] && [ -r "$1" ] || return
     digest=$("${2:-sha1}sum" 2>/dev/null <"$1") || digest=$(openssl dgst "-${2:-sha1}" -r 2>/dev/null <"$1") || {
         digest=
         return 1
@@ -90,8 +91,8 @@ put_fresh() {
         if [ -L "$path" ]; then exists=1; fi
     fi
     if [ -n "$exists" ] && [ -z "$model" ]; then
-        # GNU cp keeps ACLs, too.
-        cp --attributes-only --preserve=mode,ownership "$path" "$held" 2>/dev/null || {
+        # GNU cp keeps ACLs, too; of a pipe it would wait for content.
+        { [ -f "$path" ] && cp --attributes-only --preserve=mode,ownership "$path" "$held" 2>/dev/null; } || {
             chown "$is_uid:$is_gid" "$held" 2>/dev/null
             octal "$is_mode"
             chmod "$octal" "$held"
