@@ -56,6 +56,10 @@ class PlayVariables:
         self.role_defaults = {**self.role_defaults, **role.defaults}
 
 
+_CONNECTION: Mapping[str, Any] = {"ansible_connection": "ssh"}
+"""What a task, but no other host, sees of how its host is reached, where no variable says so (play_context.py)."""
+
+
 class Variables:
     """Every host's variables during one run."""
 
@@ -93,6 +97,7 @@ class Variables:
             files,
             play.play.vars,
             *weak,
+            _CONNECTION,
         )
 
     def of_play(self, play: PlayVariables, task: Task | None = None) -> Layers:
