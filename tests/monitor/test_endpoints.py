@@ -298,7 +298,7 @@ async def test_an_answer_that_goes_wrong_after_its_head_is_never_whole(
     assert time.monotonic() - begun < 5
 
 
-async def test_the_largest_answer_is_passed_on_in_little_memory(pool: Pool, stack: AsyncExitStack) -> None:
+async def test_the_largest_answer_is_passed_on_whole(pool: Pool, stack: AsyncExitStack) -> None:
     piece = b"x" * 65536
     host = await stack.enter_async_context(exporter(saying(OK + b"\r\n", *[piece] * (LARGEST // len(piece)))))
     ours = await stack.enter_async_context(endpoint(pool, host))
