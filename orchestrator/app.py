@@ -17,7 +17,10 @@ from orchestrator.fleet import Fleet
 from orchestrator.home import Home, refuse_open_home
 from orchestrator.inventory import Inventory
 from orchestrator.liveinventory import Broken, LiveInventory, Mended
+from orchestrator.monitor.client import PrometheusClient, PrometheusError
 from orchestrator.monitor.meters import Gauges, Meters
+from orchestrator.monitor.query import Absence, Metrics
+from orchestrator.readings import Readings
 from orchestrator.settings import Settings
 from orchestrator.ssh import Authority, Keys, Passphrase, Pool, Trust, passphrase_file
 from orchestrator.store import AuditLog, Database, Outbox
@@ -47,6 +50,7 @@ class App:
     outbox: Outbox
     door: Door
     meters: Meters
+    metrics: Metrics
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
@@ -64,6 +68,7 @@ class App:
         ask = passphrase_file(settings.ssh_passphrase_file) if settings.ssh_passphrase_file else ask_passphrase
         keys = Keys(home.keys, passphrase=ask, agent=_agent(settings))
         authority = Authority(home.authority, keys)
+        prometheus = PrometheusClient(_prometheus(settings))
         database = await Database.open(home.state / "orchestrator.db")
         try:
             audit = AuditLog(database)
@@ -72,10 +77,24 @@ class App:
             async with Pool(trust=trust, keys=keys, authority=authority) as pool:
                 fleet = Fleet(meters.measured(pool.run), own_ports={settings.listen[1]})
                 yield cls(
-                    home, settings, live, trust, keys, authority, pool, fleet, database, audit, outbox, door, meters
+                    home=home,
+                    settings=settings,
+                    live=live,
+                    trust=trust,
+                    keys=keys,
+                    authority=authority,
+                    pool=pool,
+                    fleet=fleet,
+                    database=database,
+                    audit=audit,
+                    outbox=outbox,
+                    door=door,
+                    meters=meters,
+                    metrics=Metrics(prometheus),
                 )
         finally:
             await database.close()
+            prometheus.close()
 
     @property
     def inventory(self) -> Inventory:
@@ -97,7 +116,7 @@ class App:
         home = self.home
         releases = Releases(home.state / "downloads")
         parts = Parts(
-            open_pool=lambda passwords: Pool(trust=self.trust, keys=self.keys, passwords=passwords),
+            open_pool=lambda passwords: Pool(trust=self.trust, keys=self.keys.lent(), passwords=passwords),
             open_playbooks=self._playbooks_over,
             folder=home.playbooks,
             trust=self.trust,
@@ -158,6 +177,54 @@ class App:
             watching.cancel()
             await asyncio.wait([watching])
 
+    @property
+    def readings(self) -> Readings:
+        """How hosts are and were."""
+        return Readings(self.metrics, self.fleet, self.pool.state)
+
+    @asynccontextmanager
+    async def monitored(self) -> AsyncIterator[None]:
+        """Have a Prometheus that scrapes what `listening` serves while the block lasts: ours, or PROMETHEUS_URL's.
+
+        Without one the block runs all the same; the log says why there is none.
+        """
+        work = self._judge_prometheus() if self.settings.prometheus_url else self._run_prometheus()
+        task = asyncio.create_task(work)
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run_prometheus(self) -> None:
+        from orchestrator.monitor.releases import Releases
+        from orchestrator.monitor.supervise import OwnPrometheus, find
+
+        home, settings = self.home, self.settings
+        releases = Releases(home.state / "downloads")
+        own = OwnPrometheus(
+            home.path / "prometheus",
+            home.state / "prometheus",
+            listen=settings.prometheus_listen,
+            scraped=settings.listen,
+            find=lambda: find(releases),
+        )
+        await own.run()
+
+    async def _judge_prometheus(self) -> None:
+        """Say what to add to somebody's own Prometheus when it does not scrape through us."""
+        from orchestrator.monitor.configure import snippet
+
+        names = self.inventory.hosts.names
+        try:
+            absences = await self.metrics.absence(names)
+        except PrometheusError as error:
+            log.warning("%s", error)
+            return
+        if names and all(absence is Absence.NEVER for absence in absences.values()):
+            address, listen = self.metrics.address, self.settings.listen
+            log.warning("%s scrapes none of our hosts. Add to its scrape_configs:\n%s", address, snippet(listen))
+
     async def _tell_of_inventory(self, event: Broken | Mended) -> None:
         """Into the outbox with it, once however many processes saw it."""
         if isinstance(event, Broken):
@@ -166,6 +233,12 @@ class App:
             await self.outbox.add("inventory.broken", told, key=f"inventory.broken {self.live.version}")
         else:
             await self.outbox.add("inventory.mended", event.changes, key=f"inventory.mended {self.live.version}")
+
+
+def _prometheus(settings: Settings) -> str:
+    from orchestrator.monitor.configure import spelled
+
+    return settings.prometheus_url or f"http://{spelled(settings.prometheus_listen)}"
 
 
 def _agent(settings: Settings) -> str | None:

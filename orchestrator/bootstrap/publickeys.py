@@ -7,22 +7,26 @@ from pathlib import Path
 
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory import Host
-from orchestrator.ssh import Keys, key_files
+from orchestrator.ssh import Authority, Keys, key_files
+from orchestrator.ssh.authority import USER_KEY
 
 
 async def public_keys_for(host: Host, folder: Path, keys: Keys) -> Sequence[str]:
     """The lines for authorized_keys: of the `key` that the inventory names, else of all in the keys `folder`.
 
     A key that only an ssh-agent holds counts where its ``id_*.pub`` lies in the folder: not every key of an agent is
-    meant for the fleet. Raises KeyFileError when there is none.
+    meant for the fleet. Our own certificate authority, if there is one, comes last, as ``cert-authority`` and its line.
+    Raises KeyFileError when there is no key: nobody shall be locked out by a certificate that ran out.
     """
+    authority = Authority(folder / "ca", keys).public(USER_KEY)
+    vouching = [f"cert-authority {authority.line}"] if authority else []
     if host.key is not None:
-        return [await keys.public(keys.locate(host.key))]
+        return [await keys.public(keys.locate(host.key)), *vouching]
     lines = [key.public for key in key_files(folder)] + _beside(folder)
     unique = {tuple(line.split()[:2]): line for line in lines if line}
     if not unique:
         raise KeyFileError("no public key (id_*.pub)", where=str(folder), remedy="Make one: orchestrator keys init")
-    return list(unique.values())
+    return [*unique.values(), *vouching]
 
 
 def _beside(folder: Path) -> list[str]:

@@ -41,17 +41,20 @@ class Surveyor:
         if host.local:
             return replace(found, status=Status.FAILED, trouble="it is this machine itself, reached without SSH")
         try:
-            found = await self._look_at_key(found)
+            known = bool(self.trust.lookup(host))
+            found = replace(found, key=KeyState.PINNED) if known else await self._look_at_key(found)
+            if found.key.trusted:
+                found = await self._log_in(found, stop)
+            if known and found.status is Status.HOST_KEY_UNKNOWN:  # no pinned authority has signed it
+                found = await self._look_at_key(found)
         except NoConnection as error:
             return _shut(found, error.status, error.detail)
         except KeyFileError as error:
             return _shut(found, Status.HOST_KEY_UNKNOWN, str(error))
-        return await self._log_in(found, stop) if found.key.trusted else found
+        return found
 
     async def _look_at_key(self, found: Surveyed) -> Surveyed:
-        """Whether the host's key is trusted, before anything is said to it. Raises NoConnection and KeyFileError."""
-        if self.trust.lookup(found.host):
-            return replace(found, key=KeyState.PINNED)
+        """The key of a host that is not known, before anything is said to it. Raises NoConnection."""
         shown = await self.pool.scan(found.host)
         promised = found.host.fingerprint
         if promised == shown.fingerprint:

@@ -11,9 +11,8 @@ import asyncssh
 
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
-from orchestrator.ssh.keymaking import KEY_NAME
+from orchestrator.ssh.keymaking import KEY_NAME, PREDECESSOR
 from orchestrator.ssh.method import Usable
-from orchestrator.ssh.succession import PREDECESSOR
 from orchestrator.ssh.unlock import Passphrase, Unlocker, private_text
 
 _AGENT_TIMEOUT = 5.0
@@ -91,6 +90,10 @@ class Keys:
         """The private key in `path` as the only one to offer to whatever host. Raises KeyFileError."""
         return _One(self._folder, await self._load(path))
 
+    def lent(self) -> Keys:
+        """The same keys for a pool of its own: when that is closed, nobody hangs up on our agent."""
+        return _Lent(self._folder, self)
+
     async def _own(self, path: Path) -> Sequence[Usable]:
         """The key that a host names, and the one that it is replacing in a rotation."""
         keys = [await self._load(path)]
@@ -149,3 +152,23 @@ class _One(Keys):
     async def offered_to(self, host: Host) -> Sequence[Usable]:  # noqa: ARG002  it is for any host
         """That key."""
         return [self._key]
+
+
+class _Lent(Keys):
+    """Another's keys."""
+
+    def __init__(self, folder: Path, owner: Keys) -> None:
+        super().__init__(folder)
+        self._owner = owner
+
+    async def offered_to(self, host: Host) -> Sequence[Usable]:
+        """See Keys."""
+        return await self._owner.offered_to(host)
+
+    async def alone(self, path: Path) -> Keys:
+        """See Keys."""
+        return await self._owner.alone(path)
+
+    def ask_again(self) -> None:
+        """See Keys."""
+        self._owner.ask_again()
