@@ -55,6 +55,7 @@ class Faces:
                 retry=app.pool.retry,
                 fleet=app.fleet,
                 playbooks=lambda: app.playbooks,
+                bootstrap=app.bootstrap,
                 door=app.door,
                 buttons=self.buttons,
                 preferences=preferences,

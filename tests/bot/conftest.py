@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from orchestrator.bootstrap import Bootstrap, Credentials
 from orchestrator.bot.commands import SelfReport, Services, build_router
 from orchestrator.bot.language import Catalogues, Languages
 from orchestrator.bot.router import Router
@@ -103,6 +104,7 @@ class Node:
                 playbooks=lambda: Playbooks(
                     self.playbooks, self.pool.shell, lambda: self.inventory, self.playbooks.parent / "inventory"
                 ),
+                bootstrap=self.bootstrap,
                 door=self.door,
                 buttons=self.buttons,
                 preferences=self.preferences,
@@ -115,6 +117,10 @@ class Node:
     async def refresh(self) -> None:
         """Take the inventory from its files."""
         self.inventory = load(self.folder)
+
+    def bootstrap(self, _: Credentials) -> Bootstrap:
+        """A piece of bootstrap over the pool's kind of connections."""
+        raise AssertionError("no test of these bootstraps")
 
     async def _self_report(self) -> SelfReport:
         return self.report

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.bot.commands import closing, execution, hostediting, playing, ports
+from orchestrator.bot.commands import bootstrapping, closing, execution, hostediting, playing, ports
 from orchestrator.bot.commands.agents import Agents
+from orchestrator.bot.commands.bootstrapping import Bootstrapping
 from orchestrator.bot.commands.closing import Closing
 from orchestrator.bot.commands.execution import Executor
 from orchestrator.bot.commands.general import General
@@ -62,6 +63,15 @@ def build_router(services: Services) -> Router:
         catalogues=services.catalogues,
     )
 
+    bootstrapper = Bootstrapping(
+        inventory=services.inventory,
+        bootstrap=services.bootstrap,
+        refresh=services.refresh,
+        door=services.door,
+        runs=services.runs,
+        catalogues=services.catalogues,
+    )
+
     def command(name: str, description: str, handler: Handler, usage: str = "", *, reads_only: bool = True) -> None:
         commands.append(CommandSpec(name, description, usage, handler, reads_only))
 
@@ -76,6 +86,7 @@ def build_router(services: Services) -> Router:
     command("host_add", N_("Add a host"), editing.add, hostediting.ADD_USAGE, reads_only=False)
     command("host_set", N_("Change a host"), editing.set, hostediting.SET_USAGE, reads_only=False)
     command("host_remove", N_("Remove a host"), editing.remove, hostediting.REMOVE_USAGE)
+    command("bootstrap", N_("Make a host managed"), bootstrapper.bootstrap, bootstrapping.USAGE)
     command("status", N_("How the orchestrator itself is"), status.status)
     command("language", N_("Choose the language"), general.language)
     command("id", N_("Your numbers for the settings"), general.id)
@@ -112,6 +123,11 @@ def build_router(services: Services) -> Router:
         "trust.ask": trusting.ask,
         "trust.pin": trusting.pin,
         "trust.refuse": trusting.refuse,
+        "bootstrap.ask": bootstrapper.ask,
+        "bootstrap.again": bootstrapper.again,
+        "bootstrap.trust": bootstrapper.trust,
+        "bootstrap.refuse": bootstrapper.refuse,
+        "bootstrap.run": bootstrapper.run,
         "status.show": status.status,
         "language.set": general.set_language,
     }

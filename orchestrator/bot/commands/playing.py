@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import N_, Catalogues
 from orchestrator.bot.live import Live, last_words, show
-from orchestrator.bot.message import Button, Document, Message
+from orchestrator.bot.message import Button, Message
 from orchestrator.bot.render import playing as render
+from orchestrator.bot.runlog import RunLog
 from orchestrator.bot.runs import Runs
 from orchestrator.control import CONFIRM_WITHIN_S, CheckPlaybook, Door, Passage, RunPlaybook, evidence
 from orchestrator.errors import Refused
-from orchestrator.fleet.clean import clean
-from orchestrator.playbook.events import Ended, Event, PlayStarted, TaskEnded
-from orchestrator.playbook.story import Story
-from orchestrator.playbook.transcript import Line, play_lines, recap_lines, task_lines
+from orchestrator.playbook.events import Event
 
 if TYPE_CHECKING:
     from orchestrator.playbook.playbooks import Plan, Playbooks
 
 USAGE = N_("<playbook> [<agent>]")
-LOG_LIMIT = 10_000_000  # characters of the file with the whole run
 
 
 class Playing:
@@ -103,7 +99,7 @@ class Playing:
 
     async def _run(self, request: Request, plan: Plan, passage: Passage) -> None:
         locale = self._catalogues.locale(request.language)
-        log, start = _Log(), self._monotonic()
+        log, start = RunLog(), self._monotonic()
         with self._runs.begin(request.actor) as run:
             stop = Button(locale.gettext("Stop"), "run.stop", {"run": run.id}, personal=True)
 
@@ -134,41 +130,3 @@ class Playing:
                 raise
             passage.record(evidence.of_story(log.story))
             await show(request.chat, end(), live.message_id)
-
-
-class _Log:
-    """A run's story, and all of it as text for the file beside the recap."""
-
-    def __init__(self) -> None:
-        self.story = Story()
-        self._lines: list[str] = []
-        self._room = LOG_LIMIT
-        self._began = datetime.now(UTC)
-
-    def tell(self, event: Event) -> None:
-        """Take the next event and write down what it brought."""
-        story = self.story
-        story.tell(event)
-        match event:
-            case PlayStarted():
-                self._add(play_lines(event))
-            case TaskEnded():
-                self._add(task_lines(story.tasks[-1]))
-                story.tasks[-1].slim()
-            case Ended():
-                self._add(recap_lines(event))
-            case _:
-                pass
-
-    def document(self, name: str) -> Document:
-        """All of it as a file."""
-        text = "\n".join(self._lines)
-        if self._room <= 0:
-            text += "\n[… the rest is left out …]"
-        return Document(f"{name.rpartition('.')[0] or name}-{self._began:%Y%m%d-%H%M%S}.txt", text.encode())
-
-    def _add(self, lines: Iterable[Line]) -> None:
-        for line in lines:
-            if self._room > 0:
-                self._lines.append(clean(line.text))
-                self._room -= len(line.text)

@@ -18,6 +18,7 @@ from orchestrator.ssh.state import HostState
 from orchestrator.store import Buttons, Dialogues, Preferences
 
 if TYPE_CHECKING:
+    from orchestrator.bootstrap import Bootstrap, Credentials
     from orchestrator.playbook.playbooks import Playbooks
 
 
@@ -39,6 +40,7 @@ class Services:
     retry: Callable[[Host], Awaitable[None]]
     fleet: Fleet
     playbooks: Callable[[], Playbooks]
+    bootstrap: Callable[[Credentials], Bootstrap]
     door: Door
     buttons: Buttons
     preferences: Preferences

@@ -88,7 +88,7 @@ def running(plan: Plan, story: Story, stop: Button, stopping: bool, locale: Loca
     if now is not None and now.notes:
         host, said = next(reversed(now.notes.items()))
         note = f"{host}: {clean_line(said, 100)}"
-    body = lines((head, pre("\n".join(_rows(story.tasks[-ROWS:], locale))), waiting, esc(note)))
+    body = lines((head, pre("\n".join(task_rows(story.tasks[-ROWS:], locale))), waiting, esc(note)))
     return Message(body, () if stopping else ((stop,),))
 
 
@@ -124,7 +124,7 @@ def _known(plan: Plan) -> int:
     return sum(len(play.tasks) for play, _ in plan.plays)
 
 
-def _rows(tasks: Sequence[TaskStory], locale: Locale) -> Iterator[str]:
+def task_rows(tasks: Sequence[TaskStory], locale: Locale) -> Iterator[str]:
     """A line a task: its mark, its name, and how many hosts, or which where they differ."""
     for task in tasks:
         mark = next((mark for outcome, mark in _MARKS.items() if task.hosts(outcome)), "!" if task.results else "▸")
