@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,26 +45,47 @@ def init(
 
 
 def show(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show our keys with their fingerprints; never a private half."""
+    """Show our keys with their fingerprints, and what each is for; never a private half."""
     from orchestrator.cli.output import note, print_json, print_table
-    from orchestrator.ssh import key_files
+    from orchestrator.ssh import Succession, Turn, kept_keys
 
     home = home_of(context)
-    found = key_files(home.keys)
+    found = kept_keys(home.keys)
+    turn = Succession(home.keys).turn
     if as_json:
-        fields = ("algorithm", "fingerprint", "comment", "public", "encrypted", "problem")
-        keys = [{"path": str(key.path), **{name: getattr(key, name) for name in fields}} for key in found]
-        print_json({"keys": keys})
+        fields = ("algorithm", "fingerprint", "comment", "public", "encrypted", "use", "problem")
+        keys = [
+            {
+                "path": str(key.path),
+                **{name: getattr(key, name) for name in fields},
+                "made_at": key.made_at.isoformat(timespec="seconds") if key.made_at else None,
+            }
+            for key in found
+        ]
+        print_json({"keys": keys, "rotation": turn.value})
         return
     if not found:
         note(f"{home.keys}: there is no key yet. Make one: orchestrator keys init")
         return
     words = {True: "encrypted", False: "NOT encrypted", None: "?"}
-    rows = [(key.path.name, key.algorithm, key.fingerprint, words[key.encrypted], key.comment) for key in found]
-    print_table([("FILE", "TYPE", "FINGERPRINT", "AT REST", "COMMENT"), *rows])
+    rows = [
+        (str(key.path.relative_to(home.keys)), key.algorithm, key.fingerprint, words[key.encrypted], _age(key.made_at),
+         key.use, key.comment)
+        for key in found
+    ]  # fmt: skip
+    print_table([("FILE", "TYPE", "FINGERPRINT", "AT REST", "AGE", "USE", "COMMENT"), *rows])
     for key in found:
         if key.problem:
             note(f"{key.path}: {key.problem}")
+    if turn is not Turn.NONE:
+        note("a rotation is under way. How far it is: orchestrator keys rotate --status")
+
+
+def _age(made_at: datetime | None) -> str:
+    if made_at is None:
+        return "?"
+    days = (datetime.now(UTC) - made_at).days
+    return "today" if days < 1 else f"{days} d"
 
 
 def trust(

@@ -3,7 +3,7 @@
 from orchestrator.ssh.authority import Authority, make_authority, refuse_a_second_authority
 from orchestrator.ssh.certificates import HostCertificate
 from orchestrator.ssh.failure import NoConnection, PortClosed
-from orchestrator.ssh.keymaking import KeyFile, key_files, make_key, refuse_a_second_key
+from orchestrator.ssh.keymaking import KeyFile, kept_keys, key_files, make_key, refuse_a_second_key
 from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.method import Method, Passwords
@@ -43,6 +43,7 @@ __all__ = [
     "Succession",
     "Trust",
     "Turn",
+    "kept_keys",
     "key_files",
     "make_authority",
     "make_key",

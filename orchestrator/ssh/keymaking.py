@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import struct
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncssh
@@ -12,11 +15,26 @@ import asyncssh
 from orchestrator.errors import KeyFileError, UsageError
 
 KEY_NAME = "id_ed25519"
+# During a rotation (see succession.py): the key that comes, and the one that goes.
+SUCCESSOR = "next_ed25519"
+PREDECESSOR = f"{KEY_NAME}.old"
+
+# What a key is for, by where it lies; other id_* are keys to log in with, too.
+_USES = {
+    SUCCESSOR: "to come",
+    PREDECESSOR: "to go",
+    "ca/user_ed25519": "vouches for us",
+    "ca/host_ed25519": "vouches for hosts",
+}
+_MAGIC = b"openssh-key-v1\0"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """A private key file: `encrypted` is None when it cannot be read; `public` its public line, empty if unknown."""
+    """A private key file: `encrypted` is None when it cannot be read; `public` its public line, empty if unknown.
+
+    `made_at` (aware) is when it was written, and `use` what it is for.
+    """
 
     path: Path
     algorithm: str = ""
@@ -25,6 +43,8 @@ class KeyFile:
     public: str = ""
     encrypted: bool | None = None
     problem: str = ""
+    made_at: datetime | None = None
+    use: str = ""
 
 
 def refuse_a_second_key(folder: Path, name: str = KEY_NAME) -> None:
@@ -76,19 +96,46 @@ def describe(path: Path) -> KeyFile:
         encrypted = "assphrase" in str(error)
         if not encrypted:
             return KeyFile(path, problem="is not a private key we can read")
+    made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     if key is None:
-        with suppress(OSError, asyncssh.KeyImportError):
-            key = asyncssh.read_public_key(path.with_name(path.name + ".pub"))
+        key = _public_half(path, data)
     if key is None:
-        return KeyFile(path, encrypted=encrypted, problem="its .pub file is missing")
+        return KeyFile(path, encrypted=encrypted, problem="its .pub file is missing", made_at=made_at)
     public = key.export_public_key("openssh").decode().strip()
     comment = key.get_comment() or ""
-    return KeyFile(path, key.get_algorithm(), key.get_fingerprint(), comment, public, encrypted)
+    return KeyFile(path, key.get_algorithm(), key.get_fingerprint(), comment, public, encrypted, made_at=made_at)
 
 
 def key_files(folder: Path) -> list[KeyFile]:
-    """All private keys (``id_*``) of `folder`."""
-    return [describe(path) for path in sorted(folder.glob("id_*")) if path.suffix != ".pub" and path.is_file()]
+    """The keys of `folder` that hosts are to accept: all ``id_*``, but not one that a rotation is taking away."""
+    return [describe(path) for path in _login_keys(folder) if path.name != PREDECESSOR]
+
+
+def kept_keys(folder: Path) -> list[KeyFile]:
+    """All private keys of `folder` that we have a use for, those of a rotation and of our authority, too."""
+    paths = [*_login_keys(folder), *(folder / name for name in _USES if not name.startswith("id_"))]
+    uses = [(path, _USES.get(str(path.relative_to(folder)), "logs in")) for path in paths if path.is_file()]
+    return [replace(describe(path), use=use) for path, use in uses]
+
+
+def _login_keys(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("id_*")) if path.suffix != ".pub" and path.is_file()]
+
+
+def _public_half(path: Path, data: bytes) -> asyncssh.SSHKey | None:
+    """Of an encrypted key: from its .pub file, which has the comment, else from its own head (PROTOCOL.key)."""
+    with suppress(OSError, asyncssh.KeyImportError):
+        return asyncssh.read_public_key(path.with_name(path.name + ".pub"))
+    with suppress(ValueError, struct.error, asyncssh.KeyImportError):
+        body = b"".join(line for line in data.splitlines() if not line.startswith(b"-"))
+        head = base64.b64decode(body, validate=True)
+        if head.startswith(_MAGIC):
+            at = len(_MAGIC)
+            for _ in ("cipher", "kdf", "kdf options"):
+                at += 4 + struct.unpack_from(">I", head, at)[0]
+            (size,) = struct.unpack_from(">I", head, at + 4)  # after the number of keys, which is 1
+            return asyncssh.public_key.decode_ssh_public_key(head[at + 8 : at + 8 + size])
+    return None
 
 
 def write_new(path: Path, data: bytes, mode: int) -> None:

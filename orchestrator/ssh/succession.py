@@ -16,10 +16,7 @@ from pathlib import Path
 import asyncssh
 
 from orchestrator.errors import KeyFileError, UsageError
-from orchestrator.ssh.keymaking import KEY_NAME, write_new
-
-SUCCESSOR = "next_ed25519"
-PREDECESSOR = f"{KEY_NAME}.old"
+from orchestrator.ssh.keymaking import KEY_NAME, PREDECESSOR, SUCCESSOR, write_new
 
 
 class Turn(StrEnum):

@@ -53,6 +53,13 @@ def test_from_the_question_to_the_last_host(home: Fleet) -> None:
     assert shown.json["rotation"]["state"] == "retiring"
     assert {host["host"]: host["stage"] for host in shown.json["hosts"]} == {"web1": "done", "web2": "left"}
     assert shown.json["left_alone"] == ["web3"]
+    keys = orchestrator(path, "keys", "show", "--json").json
+    assert keys["rotation"] == "retiring"
+    assert {Path(each["path"]).name: each["use"] for each in keys["keys"]} == {
+        "id_ed25519": "logs in",
+        "id_ed25519.old": "to go",
+    }
+    assert "keys rotate --status" in orchestrator(path, "keys", "show").err
     home.servers[1].start()
     again = orchestrator(path, "keys", "rotate", "--yes")
     assert again.status == 0

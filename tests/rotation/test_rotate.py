@@ -82,6 +82,8 @@ async def test_hosts_that_were_away_are_finished_later(site: Site, tmp_path: Pat
     assert await site.reached() == {Status.OK}
     named = replace(site.hosts[1], key="id_ed25519")
     assert len(await Keys(site.keys).offered_to(named)) == 2
+    # But nobody is given the old one any more.
+    assert [key.path.name for key in key_files(site.keys)] == ["id_ed25519"]
     second = await site.rotate()
     assert {standing.stage for standing in second.values()} == {Stage.DONE}
     assert "web1" not in {host for _, host in site.told}  # it was not asked again
