@@ -21,6 +21,7 @@ from orchestrator.control import Actor
 from orchestrator.errors import SettingsError, StoreError
 from orchestrator.inventory import Inventory
 from orchestrator.inventory.edit import Editor
+from orchestrator.monitor.charts import Charts
 from orchestrator.monitor.meters import Gauges
 from orchestrator.store import Backlog, Buttons, Dialogues, Inbox, Preferences
 from orchestrator.version import __version__
@@ -38,6 +39,7 @@ class Faces:
         self.buttons = Buttons(app.database)
         self.catalogues = Catalogues(app.settings.zone)
         self.runs = Runs()
+        self.charts = Charts()
         preferences = Preferences(app.database)
         self.languages = Languages(preferences, app.settings.language)
         self._redactor = Redactor(_passwords(app.inventory))
@@ -53,6 +55,8 @@ class Faces:
                 dialogues=Dialogues(app.database),
                 state=app.pool.state,
                 retry=app.pool.retry,
+                readings=app.readings,
+                charts=self.charts,
                 fleet=app.fleet,
                 playbooks=lambda: app.playbooks,
                 bootstrap=app.bootstrap,

@@ -10,6 +10,7 @@ from orchestrator.bot.language import LANGUAGES, N_, Catalogues
 KEYS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("agents", N_("🖥 Hosts")), ("broadcast", N_("📢 Broadcast"))),
     (("op_exec", N_("▶ Run")), ("op_port", N_("🔌 Ports")), ("op_stop", N_("✖ Close port"))),
+    (("mon_cpu", N_("📈 CPU")), ("mon_mem", N_("📈 Memory")), ("mon_disk", N_("📈 Disk"))),
     (("play", N_("📜 Playbooks")), ("status", N_("🩺 Status"))),
     (("language", N_("🌐 Language")), ("help", N_("❔ Help")), ("more_info_github", N_("ℹ About"))),
 )

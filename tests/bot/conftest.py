@@ -21,7 +21,11 @@ from orchestrator.control import Door
 from orchestrator.fleet import Fleet
 from orchestrator.inventory import Group, Host, HostSet, Inventory, load
 from orchestrator.inventory.edit import Editor
+from orchestrator.monitor.charts import Charts
+from orchestrator.monitor.client import PrometheusClient
+from orchestrator.monitor.query import Metrics
 from orchestrator.playbook.playbooks import Playbooks
+from orchestrator.readings import Readings
 from orchestrator.ssh import Keys, Limits, Phase, Pool, Trust
 from orchestrator.store import AuditLog, Buttons, Database, Dialogues, Outbox, Preferences
 from tests import sshd
@@ -66,6 +70,9 @@ class Node:
     catalogues: Catalogues
     runs: Runs
     state: Path
+    # Nobody listens there; a test that has a Prometheus puts it here.
+    metrics: Metrics = field(default_factory=lambda: Metrics(PrometheusClient("http://127.0.0.1:9", timeout=2)))
+    charts: Charts = field(default_factory=Charts)
     router: Router = field(init=False)
     report: SelfReport = field(
         default_factory=lambda: SelfReport(
@@ -100,6 +107,8 @@ class Node:
                 dialogues=Dialogues(self.database),
                 state=self.pool.state,
                 retry=self.pool.retry,
+                readings=Readings(self.metrics, self.fleet, self.pool.state),
+                charts=self.charts,
                 fleet=self.fleet,
                 playbooks=lambda: Playbooks(
                     self.playbooks, self.pool.shell, lambda: self.inventory, self.playbooks.parent / "inventory"

@@ -23,6 +23,7 @@ COMMANDS = {
     "op_port",
     "op_stop",
     "play",
+    *(f"mon_{metric}{form}" for metric in ("cpu", "mem", "disk") for form in ("", "_picture")),
     "more_info_github",
 }
 

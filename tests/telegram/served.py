@@ -60,7 +60,7 @@ def make_home(folder: Path, fleet: sshd.Fleet) -> Path:
 
 
 @asynccontextmanager
-async def served(tg: Telegram, home: Path) -> AsyncIterator[Served]:
+async def served(tg: Telegram, home: Path, **settings: str) -> AsyncIterator[Served]:
     """Run `orchestrator serve` for ANN and MEI in `home`, from its first word to Telegram, or on its log, on.
 
     At the end it must stop well, having told no secret.
@@ -73,8 +73,10 @@ async def served(tg: Telegram, home: Path) -> AsyncIterator[Served]:
         "TELEGRAM_API_URL": tg.url,
         "ORCHESTRATOR_HOME": str(home),
         "LISTEN": f"127.0.0.1:{port}",
+        "PROMETHEUS_URL": "http://127.0.0.1:9",  # nobody is there; a test that wants one says so
         "TZ": "Asia/Taipei",
         "no_proxy": "127.0.0.1",
+        **settings,
     }
     printed = home / "printed"
     with printed.open("ab") as output:

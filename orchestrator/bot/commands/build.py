@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from orchestrator.bot.commands import bootstrapping, closing, execution, hostediting, playing, ports
 from orchestrator.bot.commands.agents import Agents
@@ -14,11 +15,20 @@ from orchestrator.bot.commands.hostediting import HostEditing
 from orchestrator.bot.commands.hostform import HostForm
 from orchestrator.bot.commands.playing import Playing
 from orchestrator.bot.commands.ports import Ports
+from orchestrator.bot.commands.readings import PICTURE_USAGE, Monitoring
+from orchestrator.bot.commands.readings import USAGE as READING_USAGE
 from orchestrator.bot.commands.services import Services
 from orchestrator.bot.commands.status import OwnStatus
 from orchestrator.bot.commands.trusting import Trusting
 from orchestrator.bot.language import N_
 from orchestrator.bot.router import CommandSpec, Handler, Router
+from orchestrator.monitor.query import Metric
+
+METRICS = (
+    (Metric.CPU, N_("CPU now"), N_("Chart of the CPU")),
+    (Metric.MEMORY, N_("Memory now"), N_("Chart of the memory")),
+    (Metric.DISK, N_("Disks now"), N_("Chart of the disks")),
+)
 
 
 def build_router(services: Services) -> Router:
@@ -41,6 +51,14 @@ def build_router(services: Services) -> Router:
     )
 
     player = Playing(services.playbooks, services.door, services.runs, services.catalogues)
+    monitoring = Monitoring(
+        services.inventory,
+        services.readings,
+        services.charts,
+        services.door,
+        preferences=services.preferences,
+        catalogues=services.catalogues,
+    )
 
     form = HostForm(services.inventory, services.editor, services.dialogues, services.catalogues)
     editing = HostEditing(
@@ -83,6 +101,10 @@ def build_router(services: Services) -> Router:
     command("op_port", N_("Listening ports and their owners"), port_list.op_port, ports.USAGE)
     command("op_stop", N_("Close a port"), closer.op_stop, closing.USAGE, reads_only=False)
     command("play", N_("Run a playbook"), player.play, playing.USAGE)
+    for metric, value, picture in METRICS:
+        name = f"mon_{metric}"
+        command(name, value, partial(monitoring.reading, metric), READING_USAGE)
+        command(f"{name}_picture", picture, partial(monitoring.picture, metric), PICTURE_USAGE)
     command("host_add", N_("Add a host"), editing.add, hostediting.ADD_USAGE, reads_only=False)
     command("host_set", N_("Change a host"), editing.set, hostediting.SET_USAGE, reads_only=False)
     command("host_remove", N_("Remove a host"), editing.remove, hostediting.REMOVE_USAGE)
@@ -128,6 +150,9 @@ def build_router(services: Services) -> Router:
         "bootstrap.trust": bootstrapper.trust,
         "bootstrap.refuse": bootstrapper.refuse,
         "bootstrap.run": bootstrapper.run,
+        "mon.now": monitoring.refresh,
+        "mon.chart": monitoring.chart,
+        "mon.style": monitoring.style,
         "status.show": status.status,
         "language.set": general.set_language,
     }

@@ -13,6 +13,8 @@ from orchestrator.control import Door
 from orchestrator.fleet import Fleet
 from orchestrator.inventory import Host, Inventory
 from orchestrator.inventory.edit import Editor
+from orchestrator.monitor.charts import Charts
+from orchestrator.readings import Readings
 from orchestrator.ssh import HostKey, Trust
 from orchestrator.ssh.state import HostState
 from orchestrator.store import Buttons, Dialogues, Preferences
@@ -39,6 +41,8 @@ class Services:
     state: Callable[[Host], HostState]
     retry: Callable[[Host], Awaitable[None]]
     fleet: Fleet
+    readings: Readings
+    charts: Charts
     playbooks: Callable[[], Playbooks]
     bootstrap: Callable[[Credentials], Bootstrap]
     door: Door

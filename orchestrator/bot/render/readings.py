@@ -1,0 +1,219 @@
+"""Readings of hosts, now and as a chart: the words around the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orchestrator.bot.language import N_, Locale
+from orchestrator.bot.message import Button, Document, Message
+from orchestrator.bot.phrases import translate
+from orchestrator.bot.render.markup import COLUMNS, Html, bold, cut, esc, lines, pad, pre, table, width
+from orchestrator.monitor.charts import Chart, Line
+from orchestrator.monitor.query import THRESHOLD, Metric, Series
+from orchestrator.monitor.window import Window
+from orchestrator.readings import History, Now
+
+MOST_ROWS = 40
+MOST_IN_CAPTION = 12
+NAME = 20  # columns
+
+LABELS: Mapping[Metric, str] = {Metric.CPU: N_("CPU"), Metric.MEMORY: N_("Memory"), Metric.DISK: N_("Disk")}
+RANGES: Sequence[tuple[int, str]] = ((60, N_("1 h")), (360, N_("6 h")), (1440, N_("24 h")), (10080, N_("7 d")))
+
+
+def now(metric: Metric, what: str, found: Sequence[Now], at: datetime, locale: Locale) -> Message:
+    """The newest reading of one host or of many. `what` is the agent as it was asked for."""
+    _ = locale.gettext
+    label = _(LABELS[metric])
+    if len(found) == 1:
+        title, body = _one(metric, found[0], locale), _mounts(found[0]) if metric is Metric.DISK else Html("")
+        note = _note(found[0], locale)
+    else:
+        title, body, note = (
+            f"📈 {label} · {_summary(metric, found, locale)}",
+            pre(_many(metric, found, locale)),
+            Html(""),
+        )
+    time = esc(_("as of {time}").format(time=locale.clock(at)))
+    return Message(lines((bold(title), body, note, time)), _value_buttons(metric, what, locale))
+
+
+def _summary(metric: Metric, found: Sequence[Now], locale: Locale) -> str:
+    _ = locale.gettext
+    parts = [locale.ngettext("{n} host", "{n} hosts", len(found)).format(n=len(found))]
+    if high := sum(bool(each.readings) and each.readings[0].value >= THRESHOLD[metric] for each in found):
+        parts.append(_("{n} high").format(n=high))
+    if silent := sum(not each.readings for each in found):
+        parts.append(_("{n} without a reading").format(n=silent))
+    return " · ".join(parts)
+
+
+def _one(metric: Metric, found: Now, locale: Locale) -> str:
+    label = locale.gettext(LABELS[metric])
+    if not found.readings:
+        return f"⚪ {label} · {found.host} · {locale.gettext('no reading')}"
+    value = found.readings[0].value
+    return f"{_mark(metric, value)} {label} · {found.host} · {_percent(value)}"
+
+
+def _note(found: Now, locale: Locale) -> Html:
+    why = translate(found.why, locale)
+    if not found.readings:
+        return esc(why)
+    return esc(locale.gettext("Asked directly: {why}.").format(why=why)) if found.direct else Html("")
+
+
+def _mounts(found: Now) -> Html:
+    return pre("\n".join(_rows([(reading.mount, _percent(reading.value)) for reading in found.readings[:MOST_ROWS]])))
+
+
+def _many(metric: Metric, found: Sequence[Now], locale: Locale) -> str:
+    """One line a host; with too many of them, those that need a look."""
+    _ = locale.gettext
+    ranked = sorted(found, key=lambda each: (bool(each.readings), -each.readings[0].value if each.readings else 0.0))
+    shown = found if len(found) <= MOST_ROWS else ranked[:MOST_ROWS]
+    rows = []
+    for each in shown:
+        name = cut(each.host, NAME)
+        if each.readings:
+            first = each.readings[0]
+            rows.append(f"{_mark(metric, first.value)} {pad(name, _column(shown))} {_percent(first.value):>4}")
+            rows[-1] += f" {cut(first.mount, COLUMNS - width(rows[-1]) - 1)}" if first.mount else ""
+        else:
+            line = f"⚪ {pad(name, _column(shown))} "
+            rows.append(line + cut(translate(each.why, locale), COLUMNS - width(line)))
+    if len(found) > len(shown):
+        rows.append(_("and {n} more").format(n=len(found) - len(shown)))
+    return "\n".join(rows)
+
+
+def _column(found: Sequence[Now]) -> int:
+    return min(NAME, max(width(each.host) for each in found))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a chart is of: `what` is the agent as it was asked for; `minutes` tells that it shows the last so many."""
+
+    metric: Metric
+    what: str
+    window: Window
+    minutes: int | None = None
+
+
+def chart(view: View, history: History, locale: Locale, *, dark: bool) -> Chart:
+    """What to draw of a history: of one host each file system, of several the fullest of each."""
+    alone = len({series.host for series in history.series}) == 1
+    return Chart(
+        title=f"{locale.gettext(LABELS[view.metric])} · {cut(view.what, 40)}",
+        lines=[Line(each.mount or each.host if alone else each.host, each.points) for each in _drawn(history)],
+        start=view.window.start,
+        end=view.window.end,
+        gap=2.5 * view.window.step,
+        zone=locale.zone,
+        threshold=THRESHOLD[view.metric],
+        others=locale.gettext("{n} more"),
+        dark=dark,
+    )
+
+
+def picture(view: View, history: History, png: bytes, locale: Locale) -> Message:
+    """A chart with its figures."""
+    _ = locale.gettext
+    drawn = _drawn(history)
+    alone = len({series.host for series in drawn}) == 1
+    first = drawn[0]
+    head = f"📈 {_(LABELS[view.metric])} · {cut(view.what, 40)}"
+    if len(drawn) == 1:
+        head += f" · {_percent(first.last)}"
+        figures = esc(
+            _("last {last} · average {mean} · highest {most}").format(
+                last=_percent(first.last), mean=_percent(first.mean), most=_percent(first.most)
+            )
+        )
+    else:
+        shown = sorted(drawn, key=lambda series: -series.most)[:MOST_IN_CAPTION]
+        columns = ["", _("last"), _("avg"), _("max")]
+        names = [cut(series.mount or series.host if alone else series.host, 16) for series in shown]
+        numbers = [map(_percent, (series.last, series.mean, series.most)) for series in shown]
+        rows = [[name, *each] for name, each in zip(names, numbers, strict=True)]
+        more = [_("and {n} more").format(n=len(drawn) - len(shown))] if len(drawn) > len(shown) else []
+        figures = pre("\n".join([*table([columns, *rows], right=frozenset({1, 2, 3})), *more]))
+    parts = (bold(head), figures, _missing(history.missing, locale), esc(_span(view.window, locale)))
+    return Message(lines(parts), _chart_buttons(view, locale), picture=Document(f"{view.metric}.png", png))
+
+
+def _drawn(history: History) -> Sequence[Series]:
+    """Of one host all; of several one series each, which is the fullest."""
+    if len({series.host for series in history.series}) == 1:
+        return history.series
+    first: dict[str, Series] = {}
+    for series in history.series:
+        first.setdefault(series.host, series)
+    return list(first.values())
+
+
+def _missing(missing: Mapping[str, str], locale: Locale) -> Html:
+    """Hosts without data, those of the same reason together, short enough for a caption."""
+    if not missing:
+        return Html("")
+    hosts: dict[str, list[str]] = {}
+    for host, why in missing.items():
+        hosts.setdefault(why, []).append(host)
+    parts = []
+    for why, names in hosts.items():
+        more = " …" if len(names) > 3 else ""
+        parts.append(f"{', '.join(names[:3])}{more} ({translate(why, locale)})")
+    return esc("⚪ " + cut(locale.gettext("No data: {hosts}").format(hosts="; ".join(parts)), 200))
+
+
+def nothing(view: View, history: History, locale: Locale) -> Message:
+    """There is nothing to draw, and why."""
+    _ = locale.gettext
+    title = "⚪ " + _("No {metric} data").format(metric=_(LABELS[view.metric]))
+    rows = [f"{name}: {translate(why, locale)}" for name, why in list(history.missing.items())[:MOST_ROWS]]
+    return Message(lines((bold(title), esc("\n".join(rows)), esc(_span(view.window, locale)))))
+
+
+def _span(window: Window, locale: Locale) -> str:
+    start, end = (datetime.fromtimestamp(at, UTC).astimezone(locale.zone) for at in (window.start, window.end))
+    today = start.date() == datetime.now(UTC).astimezone(locale.zone).date()
+    return f"{start:%H:%M} – {locale.clock(end)}" if today else f"{start:%Y-%m-%d %H:%M} – {locale.clock(end)}"
+
+
+def _value_buttons(metric: Metric, what: str, locale: Locale) -> tuple[tuple[Button, ...], ...]:
+    """Ask again, or see a chart, which is a message of its own."""
+    args = {"metric": metric.value, "agent": what}
+    charts = (
+        Button(locale.gettext(label), "mon.chart", {**args, "minutes": str(length), "under": "value"})
+        for length, label in RANGES
+    )
+    return ((Button("↻", "mon.now", args), *charts),)
+
+
+def _chart_buttons(view: View, locale: Locale) -> tuple[tuple[Button, ...], ...]:
+    """Other ranges, ↻ where it shows the newest, and ◐ for light or dark: all change the picture in place."""
+    args = {"metric": view.metric.value, "agent": view.what}
+    charts = []
+    for length, label in RANGES:
+        text = f"• {locale.gettext(label)}" if length == view.minutes else locale.gettext(label)
+        charts.append(Button(text, "mon.chart", {**args, "minutes": str(length)}))
+    if view.minutes is None:
+        same = {**args, "start": f"{view.window.start:.0f}", "end": f"{view.window.end:.0f}"}
+        return tuple(charts), (Button("◐", "mon.style", same),)
+    same = {**args, "minutes": str(view.minutes)}
+    return tuple(charts), (Button("↻", "mon.chart", same), Button("◐", "mon.style", same))
+
+
+def _rows(rows: Sequence[Sequence[str]]) -> list[str]:
+    return table([[cut(name, COLUMNS - 6), value] for name, value in rows], right=frozenset({1}))
+
+
+def _mark(metric: Metric, value: float) -> str:
+    return "🟡" if value >= THRESHOLD[metric] else "🟢"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}"
