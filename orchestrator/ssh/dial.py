@@ -213,15 +213,18 @@ class Dialer:
                     return await self._handshake(attempt)
             except TimeoutError as error:
                 detail = f"no answer within {limits.connect_timeout:g} s ({attempt.stage})"
+                if attempt.client.sent:
+                    raise auth_failed(host.name, host.user or "", f"{detail}, the password was sent") from error
                 raise NoConnection(host.name, Status.UNREACHABLE, detail) from error
             except asyncssh.HostKeyNotVerifiable:
                 raise
             except asyncssh.PermissionDenied as error:
                 raise auth_failed(host.name, host.user or "", attempt.client.refusal) from error
             except (asyncssh.Error, OSError, EOFError) as error:
+                if attempt.client.sent:  # whatever happened then: by ourselves we don't send it again
+                    raise auth_failed(host.name, host.user or "", attempt.client.refusal) from error
                 if isinstance(error, asyncssh.DisconnectError) and "authentication failures" in error.reason:
-                    no_more = "the server wants no more keys; name the right one with `key:`"
-                    reason = attempt.client.refusal if attempt.client.sent else no_more
+                    reason = "the server wants no more keys; name the right one with `key:`"
                     raise auth_failed(host.name, host.user or "", reason) from error
                 if isinstance(error, asyncssh.ConnectionLost | ConnectionError) and attempt.client.ungreeted:
                     raise Hangup from error

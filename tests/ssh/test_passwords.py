@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -31,8 +32,12 @@ class Server(asyncssh.SSHServer):
     secret: str = SECRET
     questions: Sequence[Sequence[tuple[str, bool]]] = (HIDDEN,)
     expired: bool = False
+    temper: str = ""
     heard: list[str] = field(default_factory=list)
     asked: int = 0
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.connection = conn
 
     def begin_auth(self, username: str) -> bool:  # noqa: ARG002
         return True
@@ -43,8 +48,12 @@ class Server(asyncssh.SSHServer):
     def password_auth_supported(self) -> bool:
         return "password" in self.methods
 
-    def validate_password(self, username: str, password: str) -> bool:  # noqa: ARG002
+    async def validate_password(self, username: str, password: str) -> bool:  # noqa: ARG002
         self.heard.append(password)
+        if self.temper == "silent":
+            await asyncio.Event().wait()
+        if self.temper == "rude":
+            self.connection.abort()
         if self.expired:
             raise asyncssh.PasswordChangeRequired("Your password has expired")
         return password == self.secret
@@ -153,6 +162,18 @@ async def test_door_that_a_password_does_not_open(door: Doors, server: Server, t
     assert result.detail.isprintable()
     assert len(result.detail) < 200
     assert re.search(detail, result.detail), result.detail
+
+
+@pytest.mark.parametrize("temper", ["silent", "rude"])
+async def test_server_that_says_nothing_of_the_password_is_not_told_it_again(door: Doors, temper: str) -> None:
+    server = Server(("password", "questions"), temper=temper)
+    entrance = await door(server)
+    async with entrance.pool(SECRET) as pool:
+        results = [await pool.run(entrance.host, TRUE) for _ in range(2)]
+        assert pool.state(entrance.host).phase is Phase.PARKED
+    assert {result.status for result in results} == {Status.AUTH_FAILED}
+    assert "password" in results[0].detail
+    assert server.heard == [SECRET]
 
 
 async def test_without_a_password_none_is_tried(door: Doors) -> None:
