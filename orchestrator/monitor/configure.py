@@ -27,9 +27,15 @@ MOST_SAID = 300
 
 _FIRST = "# Written by the orchestrator, and kept as you leave it once you edit it. Checksum: "
 
-# Targets come with their own address and path (GET /sd), so nothing here changes when hosts do.
+# Targets come with their own address and path (GET /sd), so nothing here changes when hosts do. What a host says is
+# passed on packed, so it is here that a host which says too much, or lies about when, is kept from doing harm.
 _SNIPPET = """\
   - job_name: orchestrator-hosts
+    honor_timestamps: false
+    body_size_limit: 64MB
+    sample_limit: 100000
+    label_limit: 64
+    label_value_length_limit: 4096
     http_sd_configs:
       - url: http://{address}/sd
         refresh_interval: 5s
