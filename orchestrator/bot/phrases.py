@@ -130,7 +130,7 @@ PHRASES: tuple[str, ...] = (
     N_("Say which of them by name."),
     N_("Name one host of it: {names}"),
     N_("Name one of them."),
-    N_("Did you mean {a} or {b} or {c}?"),
+    N_("Did you mean {a}, {b} or {c}?"),
     N_("Did you mean {a} or {b}?"),
     N_("Did you mean {name}?"),
     N_("Name a host, a group, or all."),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,7 +124,7 @@ def show(
 
 
 def _edit(context: typer.Context, what: str, work_out: Callable[[Editor], Edit | None], *, check_only: bool) -> int:
-    """Work out an edit, show it, and unless it is only to be checked, write it."""
+    """Work out an edit, show it, and unless it is only to be checked, write it. The folder need not be there yet."""
     from orchestrator.cli.output import note
     from orchestrator.control import EditInventory, Face
 
@@ -145,7 +146,22 @@ def _edit(context: typer.Context, what: str, work_out: Callable[[Editor], Edit |
         note(f"{edit.label}: written")
         return 0
 
-    return run_with_app(home_of(context), work)
+    home = home_of(context)
+    with _folder(home.inventory):
+        return run_with_app(home, work)
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """Let there be a folder during the block, and after it if something is in it."""
+    made = not path.exists()
+    if made:
+        path.mkdir(mode=0o755)
+    try:
+        yield
+    finally:
+        if made and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _editor(home: Home) -> Editor:

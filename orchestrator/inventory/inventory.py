@@ -116,7 +116,8 @@ class Inventory:
     def _unknown(self, text: str, names: Iterable[str]) -> UnknownHost:
         known = {name.casefold(): name for name in (*names, self.server.name) if name != text}
         close = difflib.get_close_matches(without_exporter_port(text).casefold(), known, n=3, cutoff=0.6)
-        suggestions = " or ".join(known[each] for each in close)
+        meant = [known[each] for each in close]
+        suggestions = " or ".join(filter(None, (", ".join(meant[:-1]), *meant[-1:])))
         remedy = f"Did you mean {suggestions}?" if close else _SEE_ALL
         return UnknownHost(f"{text} is not in the inventory", remedy=remedy)
 

@@ -32,6 +32,14 @@ def test_a_preview_shows_the_change_and_makes_none(home: Path) -> None:
     assert hosts_file(home) == before
 
 
+def test_the_first_host_makes_the_inventory(tmp_path: Path) -> None:
+    words = ("inventory", "add", "web1", "--address", "10.0.0.1")
+    assert orchestrator(tmp_path, *words, "--check").status == 0
+    assert not (tmp_path / "inventory").exists()
+    assert orchestrator(tmp_path, *words).status == 0
+    assert "web1: {address: 10.0.0.1}" in hosts_file(tmp_path)
+
+
 def test_adding_setting_and_removing_are_written_and_audited(home: Path) -> None:
     assert orchestrator(home, "inventory", "add", "web2", "--address", "10.0.0.2", "--become").status == 0
     assert orchestrator(home, "inventory", "set", "web2", "port=2222", "zone=a b").status == 0

@@ -64,7 +64,7 @@ def test_a_limit_leaves_what_both_mean_in_the_patterns_order(inventory: Inventor
 @pytest.mark.parametrize(
     ("pattern", "error"),
     [
-        ("web9", "web9 is not in the inventory. Did you mean web or web3 or web2?"),
+        ("web9", "web9 is not in the inventory. Did you mean web, web3 or web2?"),
         ("agent2", "agent2 is not in the inventory. Did you mean Agent1?"),
         ("sever", "sever is not in the inventory. Did you mean Server?"),
         ("localhost", "localhost is not in the inventory. See all hosts with: orchestrator hosts all."),
