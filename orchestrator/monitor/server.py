@@ -7,7 +7,7 @@ import errno
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from orchestrator.errors import SettingsError
 from orchestrator.monitor.configure import spelled
@@ -68,8 +68,9 @@ def _only_for(names: set[str]) -> Callable[..., Awaitable[web.StreamResponse]]:
     async def judge(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        name, _, port = request.host.rpartition(":")
-        if (name if port.isdecimal() and name else request.host) not in names:
+        host = request.headers.get(hdrs.HOST, "")  # request.host would look our own name up when there is none
+        name, _, port = host.rpartition(":")
+        if (name if port.isdecimal() else host) not in names:
             raise web.HTTPMisdirectedRequest(text="this is not the host you asked for\n")
         return await handler(request)
 

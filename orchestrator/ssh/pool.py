@@ -15,7 +15,7 @@ from orchestrator.ssh.authority import Authority
 from orchestrator.ssh.connection import Connection
 from orchestrator.ssh.dial import Dialer
 from orchestrator.ssh.exchange import OnOutput
-from orchestrator.ssh.failure import NoConnection
+from orchestrator.ssh.failure import NoConnection, PortClosed
 from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link
@@ -119,11 +119,17 @@ class Pool:
         >>> async with pool.open_tcp(host, "127.0.0.1", 9100) as stream:  # doctest: +SKIP
         ...     await stream.write(b"GET /metrics HTTP/1.0\\r\\n\\r\\n")
         """
-        if host.local:
-            way = stream_here(address, port, self._limits.connect_timeout)
-        else:
-            way = (await self._connection(host).ready()).stream(address, port)
-        async with way as stream:
+        async with contextlib.AsyncExitStack() as stack:
+            if host.local:
+                yield await stack.enter_async_context(stream_here(address, port, self._limits.connect_timeout))
+                return
+            link = await self._connection(host).ready()
+            try:
+                stream = await stack.enter_async_context(link.stream(address, port))
+            except PortClosed as error:
+                if not link.gone:
+                    raise
+                raise NoConnection(host.name, Status.UNREACHABLE, f"the connection was lost: {link.loss}") from error
             yield stream
 
     async def login(self, host: Host, key: Path) -> Method:

@@ -17,7 +17,6 @@ from tests.monitor.prometheus import LOOPBACK, answers, prometheus
 from tests.ssh.conftest import QUICK
 from tests.sshd import fleet, free_port
 
-
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\n"
 
 

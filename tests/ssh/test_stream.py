@@ -134,6 +134,20 @@ async def test_a_host_that_falls_silent(own_fleet: Fleet, pool_of: Pools) -> Non
         assert await asyncio.gather(*(talk(pool, host, port, b"x") for _ in range(8))) == [b"x"] * 8
 
 
+async def test_a_host_that_dies_while_a_port_is_opened_is_no_closed_port(own_fleet: Fleet, pool_of: Pools) -> None:
+    server = own_fleet.add()
+    pool = pool_of(own_fleet.keys)
+    host = server.host("a")
+    async with echo() as port:
+        assert await talk(pool, host, port, b"x") == b"x"
+        server.signal_sessions(signal.SIGSTOP)
+        opening = asyncio.create_task(talk(pool, host, port, b"x"))
+        await asyncio.sleep(0)
+        server.signal_sessions(signal.SIGKILL)
+        with pytest.raises(NoConnection, match="host a: the connection was lost"):
+            await opening
+
+
 async def test_a_connection_that_breaks_under_a_stream(own_fleet: Fleet, pool_of: Pools) -> None:
     server = own_fleet.add()
     pool = pool_of(own_fleet.keys)
