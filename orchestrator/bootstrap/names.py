@@ -49,6 +49,11 @@ def wants_exporter(host: Host) -> bool:
     return _flag(host, "bootstrap_exporter") and host.exporter is not None
 
 
+def wants_release(host: Host) -> bool:
+    """False if it gets no node_exporter, or one that the inventory names (``node_exporter_binary``)."""
+    return wants_exporter(host) and not host.vars.get("node_exporter_binary")
+
+
 def method_of(host: Host) -> str:
     """How root is become where the login is not root: ``sudo``, ``su`` or ``doas``."""
     if host.become is not None:

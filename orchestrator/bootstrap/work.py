@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 from orchestrator.bootstrap.exporters import Fetch, fetch_for
 from orchestrator.bootstrap.ledger import Ledger
 from orchestrator.bootstrap.model import Credentials, HostOutcome, Manner, OnStep, Outcome, Step, Surveyed
+from orchestrator.bootstrap.names import wants_release
 from orchestrator.bootstrap.playing import OpenPlaybooks, Playing, find_playbook
 from orchestrator.bootstrap.proof import Proof
 from orchestrator.bootstrap.steps import Steps
@@ -189,7 +190,11 @@ class Bootstrap:
         """The folder with node_exporter for the machines that are ready; why one has none is told as a step."""
         if not manner.exporter or manner.exporter_file is not None:
             return None
-        machines = {name: found.facts.machine for name, found in steps.ready.items() if found.facts}
+        machines = {
+            name: found.facts.machine
+            for name, found in steps.ready.items()
+            if found.facts and wants_release(found.host)
+        }
         folder, missing = await fetch_for(machines.values(), self._parts.fetch_exporter)
         for name, machine in machines.items():
             if machine in missing:
