@@ -36,6 +36,13 @@ class Served:
     home: Path
     printed: Path
     port: int
+    environment: dict[str, str]
+
+    async def crash(self) -> None:
+        """Kill it, as by a power cut, and start it again."""
+        self.process.kill()
+        await self.process.wait()
+        self.process = await _start(self.environment, self.printed)
 
     async def stop(self, within: float = 40.0) -> int:
         """Ask it to stop as a supervisor does; returns its exit status."""
@@ -79,23 +86,26 @@ async def served(tg: Telegram, home: Path, **settings: str) -> AsyncIterator[Ser
         **settings,
     }
     printed = home / "printed"
-    with printed.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "orchestrator", "serve", env=environment, stdout=output, stderr=output
-        )
-    running = Served(process, home, printed, port)
+    running = Served(await _start(environment, printed), home, printed, port, environment)
     try:
         await _speaks(tg, running)
         yield running
         status = await running.stop()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        if running.process.returncode is None:
+            running.process.kill()
+            await running.process.wait()
     said = printed.read_text()
     assert status == 0, said
     assert "Traceback" not in said
     tells_no_secret(tg, home)
+
+
+async def _start(environment: dict[str, str], printed: Path) -> asyncio.subprocess.Process:
+    with printed.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "orchestrator", "serve", env=environment, stdout=output, stderr=output
+        )
 
 
 async def _speaks(tg: Telegram, running: Served) -> None:

@@ -8,7 +8,7 @@ from orchestrator.bootstrap import HostOutcome, Outcome, Root, Step, Surveyed, f
 from orchestrator.bot.language import N_, Locale
 from orchestrator.bot.message import TEXT_LIMIT, Button, Message
 from orchestrator.bot.phrases import translate
-from orchestrator.bot.render.markup import COLUMNS, Html, bold, code, cut, cut_units, esc, length, lines, pre
+from orchestrator.bot.render.markup import COLUMNS, Html, bold, code, cut, cut_units, esc, folded, length, lines, pre
 from orchestrator.bot.render.outcome import MARKS, WORDS
 from orchestrator.bot.render.playing import task_rows
 from orchestrator.bot.runlog import RunLog
@@ -131,7 +131,7 @@ def finished(
     parts = list(_folded((host.host, *_ending(host, outcome, locale)) for host in outcome.hosts))
     if n == 1:
         rows = [f"{_MARKS[step.done]} {_step(step, locale)}" for step in outcome.hosts[0].steps]
-        parts.append(pre("\n".join(cut(row, COLUMNS) for row in rows)))
+        parts.append(folded("\n".join(rows)))
     head = bold(f"{mark} {names} · {state} · {locale.took(took)}")
     well = done == n and not outcome.stopped
     document = progress.log.document("bootstrap.yml") if progress.log.story.tasks else None
