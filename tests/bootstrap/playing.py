@@ -51,15 +51,17 @@ def troubles(run: Run) -> list[str]:
     ]
 
 
-def ssh(home: Path, host: LabHost, *words: str, user: str = "orchestrator") -> subprocess.CompletedProcess[str]:
-    """The stock ssh client with the key of `home`; options come first in `words`, then the command."""
+def ssh(
+    home: Path, host: LabHost, *words: str, user: str = "orchestrator", stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The stock ssh client with the key of `home`; those of `words` that are options, and the command."""
     options = ["IdentitiesOnly=yes", f"UserKnownHostsFile={home / 'keys/known_hosts'}", "BatchMode=yes"]
     flags = [word for option in (*options, "ExitOnForwardFailure=yes") for word in ("-o", option)]
     own = [word for word in words if word.startswith("-")]
     return subprocess.run(
         ["ssh", "-F", "none", "-i", home / "keys/id_ed25519", *flags, *own, f"{user}@{host.address}"]
         + [word for word in words if not word.startswith("-")],
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=30,
