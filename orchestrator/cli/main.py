@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from orchestrator.cli import authority, bootstrap, fleet, inventory, keys, play, rotate, serve
+from orchestrator.cli import authority, bootstrap, fleet, inventory, keys, mon, play, rotate, serve
 from orchestrator.cli.session import INTERRUPTED
 from orchestrator.errors import OrchestratorError
 from orchestrator.version import __version__
@@ -42,6 +42,7 @@ cli.command()(fleet.close)
 cli.command()(bootstrap.bootstrap)
 cli.command()(bootstrap.retire)
 cli.command()(play.play)
+cli.command()(mon.mon)
 cli.command()(serve.chat)
 cli.command()(serve.serve)
 cli.command()(serve.demo)

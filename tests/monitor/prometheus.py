@@ -1,12 +1,11 @@
-"""A real Prometheus under our care, and real exporters for it to scrape."""
+"""A real Prometheus under our care."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from orchestrator.monitor.client import PrometheusClient, PrometheusError
@@ -21,22 +20,6 @@ async def find() -> Programs:
     programs = installed()
     assert programs is not None, "apt-get install prometheus"
     return programs
-
-
-@contextmanager
-def exporter() -> Iterator[int]:
-    """A node_exporter of this machine; gives its port."""
-    port = sshd.free_port(LOOPBACK)
-    process = subprocess.Popen(
-        ["prometheus-node-exporter", f"--web.listen-address={LOOPBACK}:{port}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 def static(targets: dict[str, int], *, every: str = "1s") -> str:
