@@ -8,7 +8,6 @@ from pathlib import Path
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory import Host
 from orchestrator.ssh import Authority, Keys, key_files
-from orchestrator.ssh.authority import USER_KEY
 
 
 async def public_keys_for(host: Host, folder: Path, keys: Keys) -> Sequence[str]:
@@ -18,8 +17,8 @@ async def public_keys_for(host: Host, folder: Path, keys: Keys) -> Sequence[str]
     meant for the fleet. Our own certificate authority, if there is one, comes last, as ``cert-authority`` and its line.
     Raises KeyFileError when there is no key: nobody shall be locked out by a certificate that ran out.
     """
-    authority = Authority(folder / "ca", keys).public(USER_KEY)
-    vouching = [f"cert-authority {authority.line}"] if authority else []
+    authority, _ = Authority(folder / "ca", keys).files()
+    vouching = [f"cert-authority {authority.public}"] if authority.public else []
     if host.key is not None:
         return [await keys.public(keys.locate(host.key)), *vouching]
     lines = [key.public for key in key_files(folder)] + _beside(folder)
