@@ -14,7 +14,7 @@ from orchestrator.ssh.result import MIB, Command, Result, Status
 
 Run = Callable[[Command], Awaitable[Result]]
 
-_HEAD = re.compile(rb"keys (authorized_keys2?) ([0-9]{1,10}) ([0-9]{1,7})\n")
+_HEAD = re.compile(rb"keys (authorized_keys2?) ([0-9a-f]{1,64}) ([0-9]{1,7})\n")
 _LIMIT = 8 * MIB  # of an answer; half of it is kept from the head, and two files of 1 MiB each fit there
 _TIMEOUT = 30.0
 _CHANGED = "changed by somebody else"
@@ -31,11 +31,10 @@ class Trouble(OrchestratorError, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file as it was read: `crc` and `size` are what cksum(1) made of it there."""
+    """One file as it was read: `checksum` is the host's own, to be given back when it is replaced."""
 
     content: bytes
-    crc: str
-    size: str
+    checksum: str
 
 
 class AuthorizedKeys:
@@ -65,7 +64,7 @@ class AuthorizedKeys:
 
     async def _change(self, name: str, file: File, content: bytes) -> bytes:
         if content != file.content:
-            answer = await self._ask(["write", name, file.crc, file.size, str(len(content))], content)
+            answer = await self._ask(["write", name, file.checksum, str(len(content))], content)
             if answer != b"end\n":
                 raise Trouble("the host did not confirm the new authorized_keys")
         return content
@@ -85,11 +84,11 @@ def _parse(answer: bytes) -> Mapping[str, File]:
     found: dict[str, File] = {}
     at = 0
     while head := _HEAD.match(answer, at):
-        name, crc, size = (group.decode() for group in head.groups())
+        name, checksum, size = (group.decode() for group in head.groups())
         end = head.end() + int(size)
         if answer[end : end + 1] != b"\n":
             break
-        found[name] = File(answer[head.end() : end], crc, size)
+        found[name] = File(answer[head.end() : end], checksum)
         at = end + 1
     if answer[at:] != b"end\n":
         raise Trouble("cannot read the answer about its authorized_keys")

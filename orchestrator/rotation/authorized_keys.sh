@@ -1,8 +1,8 @@
 # Reads and replaces the files that say which keys may log in to the account that runs this: sshd's own two names for
 # them (AuthorizedKeysFile, sshd_config(5)). Only sshd -T as root could tell others.
 #
-#   read                      each file: "keys NAME CRC SIZE", its bytes, a newline; "end" comes last
-#   write NAME CRC SIZE NEW   replace NAME, if it is still as it was read, by the NEW bytes on standard input
+#   read                 each file: "keys NAME SUM SIZE", its bytes, a newline; "end" comes last
+#   write NAME SUM NEW   replace NAME, if it is still as it was read, by the NEW bytes on standard input
 #
 # The owner alone may change a file in this way, and a link is not followed: what is behind it may be others', too.
 
@@ -26,8 +26,17 @@ check() {
     [ "$owner" = "$(id -u)" ] || die "$1 belongs to user $owner, not to this account"
 }
 
+# cksum(1) is in POSIX, and missing in small builds of busybox.
 sum() {
-    cksum <"$1" | { read -r crc size _; echo "$crc $size"; }
+    if command -v sha256sum >/dev/null 2>&1; then
+        sha256sum <"$1"
+    else
+        cksum <"$1"
+    fi | { read -r sum _; echo "$sum"; }
+}
+
+size() {
+    wc -c <"$1" | { read -r size; echo "$size"; }
 }
 
 # Mode, owner and group, as digits and letters.
@@ -46,9 +55,10 @@ show() {
         file=$folder/$name
         [ -e "$file" ] || [ -L "$file" ] || continue
         check "$file"
+        size=$(size "$file")
+        [ "$size" -le "$largest" ] || die "$file is larger than 1 MiB"
         sum=$(sum "$file")
-        [ "${sum#* }" -le "$largest" ] || die "$file is larger than 1 MiB"
-        echo "keys $name $sum"
+        echo "keys $name $sum $size"
         cat -- "$file" || die "$file cannot be read"
         echo
     done
@@ -67,11 +77,11 @@ replace() {
     cat >"$beside" || die "$beside cannot be written"
     # SELinux: the type that sshd may read. Without it chcon(1) fails, and nothing is amiss.
     chcon --reference="$file" -- "$beside" 2>/dev/null
-    [ "$(wc -c <"$beside")" -eq "$4" ] || die "$beside did not arrive whole"
+    [ "$(size "$beside")" = "$3" ] || die "$beside did not arrive whole"
     [ "$(access "$beside")" = "$(access "$file")" ] || die "$file has an owner or a mode that cannot be kept"
     settle "$beside"
     check "$file"
-    [ "$(sum "$file")" = "$2 $3" ] || die "$file was changed by somebody else meanwhile"
+    [ "$(sum "$file")" = "$2" ] || die "$file was changed by somebody else meanwhile"
     mv -f -- "$beside" "$file" || die "$file cannot be replaced"
     settle "$folder"
     echo end

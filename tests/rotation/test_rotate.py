@@ -129,13 +129,12 @@ async def test_killed_after_every_step(site: Site, tmp_path: Path) -> None:
         if not died:
             break
         deaths += 1
-        if after % 3 == 0:  # also killed again, before it is let to its end
+        if after % 4 == 0:  # also killed again, before it is let to its end
             site.rotate_and_die(2)
             assert await site.reached() == {Status.OK}, f"after step {after} and two more"
         standings = await site.rotate()
         assert {standing.stage for standing in standings.values()} == {Stage.DONE}, f"after step {after}"
         assert site.turn() is Turn.NONE
-        assert await site.reached() == {Status.OK}
         for number in (1, 2):
             assert site.authorized(number).read_text().split()[:2] == public(site.keys / "id_ed25519").split()
             site.authorized(number).write_bytes(original)
@@ -242,8 +241,8 @@ async def test_hosts_with_keys_of_their_own_are_not_meant(site: Site) -> None:
 
 async def test_more_hosts_than_are_asked_at_once(site: Site) -> None:
     site.add().stop()
-    for _ in range(63):
+    for _ in range(39):
         site.add()
     standings = await site.rotate()
     stages = [standing.stage for standing in standings.values()]
-    assert (stages.count(Stage.DONE), stages.count(Stage.LEFT)) == (63, 1)
+    assert (stages.count(Stage.DONE), stages.count(Stage.LEFT)) == (39, 1)
