@@ -26,11 +26,13 @@ from orchestrator.control import (
 )
 from orchestrator.errors import Refused
 from orchestrator.inventory import HostSet, Inventory
+from orchestrator.monitor.query import Metric
 
 if TYPE_CHECKING:
     from orchestrator.bootstrap import Bootstrap, Credentials, Outcome, Surveyed
 
 USAGE = N_("<agent>")
+CHART_MIN = 5
 
 
 class Bootstrapping:
@@ -89,7 +91,7 @@ class Bootstrapping:
                     raise Refused(
                         "the host shows another key now",
                         where=each.host.name,
-                        remedy="Nothing was pinned. Find out why.",
+                        remedy="Nothing was pinned.",
                     )
                 action = TrustKey(each.host, each.shown.fingerprint)
                 async with self._door.open(request.actor, action, confirmed=True) as passage:
@@ -200,7 +202,16 @@ class Bootstrapping:
         _ = self._catalogues.locale(request.language).gettext
         args = {"hosts": "\n".join(host.host for host in outcome.hosts)}
         label = _("Look again") if not outcome.check else _("Bootstrap …")
-        return ((Button(_("Agents"), "agents.show"), Button(label, "bootstrap.again", args)),)
+        buttons = (Button(_("Agents"), "agents.show"), Button(label, "bootstrap.again", args))
+        if outcome.check or len(outcome.done) != 1:
+            return (buttons,)
+        chart = {
+            "metric": Metric.CPU.value,
+            "agent": outcome.done[0].host,
+            "minutes": str(CHART_MIN),
+            "under": "outcome",
+        }
+        return ((Button(_("Chart"), "mon.chart", chart), *buttons),)
 
     def _stop_button(self, run: Run, request: Request) -> Button:
         label = self._catalogues.locale(request.language).gettext("Stop")
