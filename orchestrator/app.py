@@ -116,7 +116,9 @@ class App:
         home = self.home
         releases = Releases(home.state / "downloads")
         parts = Parts(
-            open_pool=lambda passwords: Pool(trust=self.trust, keys=self.keys.lent(), passwords=passwords),
+            open_pool=lambda passwords: Pool(
+                trust=self.trust, keys=self.keys.lent(), authority=self.authority, passwords=passwords
+            ),
             open_playbooks=self._playbooks_over,
             folder=home.playbooks,
             trust=self.trust,
