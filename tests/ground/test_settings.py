@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.errors import SettingsError
 from orchestrator.home import Home, refuse_open_home
+from orchestrator.permissions import is_open
 from orchestrator.settings import ChatTarget, Settings
 
 TOKEN = "123456789:" + "Aa-_0" * 7
@@ -242,3 +243,21 @@ def test_one_at_a_time(home: Home) -> None:
         pytest.fail("two at once")
     with home.alone("serve"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "is_it"),
+    [
+        (0o400, 1000, 1000, False),
+        (0o440, 0, 0, False),  # as systemd 257 hands a credential to a service of user 1000, with a list for him
+        (0o440, 0, 50, True),
+        (0o440, 1000, 0, True),
+        (0o460, 0, 0, True),
+        (0o444, 0, 0, True),
+    ],
+)
+def test_a_credential_that_systemd_hands_over_is_not_open(
+    mode: int, uid: int, gid: int, is_it: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert is_open(os.stat_result((0o100000 | mode, 1, 1, 1, uid, gid, 1, 1, 1, 1))) is is_it
