@@ -116,7 +116,7 @@ class Endpoints:
         if server.exporter is None or server.name in self._inventory().hosts:
             return []
         if not self._server_seen:
-            with contextlib.suppress(OSError, TimeoutError):
+            with contextlib.suppress(OSError):
                 async with asyncio.timeout(1), self._open_tcp(server, *server.exporter):
                     self._server_seen = True
         return [server] if self._server_seen else []

@@ -27,8 +27,8 @@ class _Snapshot(Collector):
         for phase in Phase:
             connections.add_metric([phase.value], self._phases.get(phase, 0))
         yield connections
-        yield from _histogram("command", "Commands on hosts", "status", self._meters.commands)
-        yield from _histogram("scrape", "Scrapes through SSH connections", "outcome", self._meters.scrapes)
+        yield from _histogram("command_duration", "Commands on hosts", "status", self._meters.commands)
+        yield from _histogram("scrape_duration", "Scrapes through SSH connections", "outcome", self._meters.scrapes)
         yield from _histogram("loop_lag", "How late the event loop was", None, self._meters.lags)
         stall = "The longest time the event loop was late by in the last minute"
         yield GaugeMetricFamily("orchestrator_loop_stall_seconds", stall, self._meters.stall)
@@ -37,7 +37,7 @@ class _Snapshot(Collector):
 
 
 def _histogram(name: str, meaning: str, label: str | None, durations: Durations) -> Iterator[Metric]:
-    family = HistogramMetricFamily(f"orchestrator_{name}_duration_seconds", meaning, labels=[label] if label else [])
+    family = HistogramMetricFamily(f"orchestrator_{name}_seconds", meaning, labels=[label] if label else [])
     for value, buckets, total in durations.buckets():
         family.add_metric([value] if label else [], buckets, total)
     yield family

@@ -16,6 +16,9 @@ _BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
 _LOOK_S = 0.5
 _REMEMBERED_S = 60.0
 
+Gauges = Mapping[str, tuple[str, float]]
+"""Name -> what it says, its value."""
+
 
 class Durations:
     """A histogram of seconds for each value of one label."""
@@ -81,7 +84,3 @@ class Meters:
             late = max(0.0, time.monotonic() - due)
             self._recent.append(late)
             self.lags.observe("", late)
-
-
-Gauges = Mapping[str, tuple[str, float]]
-"""Name -> what it says, its value."""

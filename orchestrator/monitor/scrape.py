@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import h11
 
 from orchestrator.inventory.model import Host
+from orchestrator.monitor.configure import spelled
 from orchestrator.ssh import NoConnection, PortClosed, Stream
 
 OpenTcp = Callable[[Host, str, int], AbstractAsyncContextManager[Stream]]
@@ -53,16 +54,15 @@ async def scrape(open_tcp: OpenTcp, host: Host, accept: str, *, gzip: bool) -> A
     Bounded in size and memory; time is for the caller to bound. Raises ScrapeError.
     """
     assert host.exporter is not None
-    address, port = host.exporter
     async with contextlib.AsyncExitStack() as stack:
         try:
-            stream = await stack.enter_async_context(open_tcp(host, address, port))
+            stream = await stack.enter_async_context(open_tcp(host, *host.exporter))
         except NoConnection as error:
             raise ScrapeError("down", error.detail) from error
         except PortClosed as error:
             raise ScrapeError("closed", f"no exporter at {error.where}: {error.detail}") from error
         exporter = _Exporter(stream)
-        await exporter.ask(f"[{address}]:{port}" if ":" in address else f"{address}:{port}", accept, gzip=gzip)
+        await exporter.ask(spelled(host.exporter), accept, gzip=gzip)
         yield await exporter.page()
 
 

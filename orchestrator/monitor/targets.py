@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from orchestrator.inventory.model import Host
+from orchestrator.monitor.configure import spelled
 
 _OURS = ("host", "instance", "job")
 
@@ -28,7 +29,7 @@ def targets(hosts: Iterable[Host], address: str) -> list[dict[str, Any]]:
         labels = {name: value for name, value in host.labels.items() if name not in _OURS}
         labels |= {
             "host": host.name,
-            "instance": f"{host.address}:{host.exporter[1]}",
+            "instance": spelled((host.address, host.exporter[1])),
             "__metrics_path__": path_of(host),
         }
         found.append({"targets": [address], "labels": labels})
