@@ -16,7 +16,7 @@ from orchestrator.ssh.result import Status
 from orchestrator.ssh.state import HostState, Phase
 
 DIRECT_WITHIN_S = 12.0  # just above the 10 s that a connect may take, so that its reason is still heard
-LIST_WITHIN_S = 2.0
+LIST_WITHIN_S = 1.0
 
 _WHY = {
     Absence.NEVER: "Prometheus does not scrape it yet",

@@ -20,10 +20,10 @@ _MINUTES = "Give minutes from 1 to 44640, or a time such as 0930 and minutes eit
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `start` to `end`, both Unix times in seconds."""
+    """From `start` to `end`, both Unix times in whole seconds."""
 
-    start: float
-    end: float
+    start: int
+    end: int
 
     @property
     def step(self) -> float:
@@ -33,7 +33,7 @@ class Window:
     @classmethod
     def last(cls, minutes: int, now: datetime) -> Window:
         """The last `minutes`."""
-        end = now.timestamp()
+        end = int(now.timestamp())
         return cls(end - 60 * minutes, end)
 
     @classmethod
@@ -48,8 +48,8 @@ class Window:
         middle = _in_zone(naive, zone)
         if middle > now:
             middle = _in_zone(naive - timedelta(days=1), zone)
-        middle_s = middle.timestamp()
-        return cls(middle_s - 60 * minutes, min(middle_s + 60 * minutes, now.timestamp()))
+        at = int(middle.timestamp())
+        return cls(at - 60 * minutes, min(at + 60 * minutes, int(now.timestamp())))
 
 
 def split(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:

@@ -9,9 +9,15 @@ from pathlib import Path
 
 from orchestrator.bot.commands.agents import Agents
 from orchestrator.bot.conversation import Request
+from orchestrator.fleet import Fleet
 from orchestrator.inventory import Host
+from orchestrator.monitor.query import Metrics
+from orchestrator.readings import Readings
+from orchestrator.ssh import Command, Result
 from tests import sshd
 from tests.bot.conftest import Node, inventory_of
+from tests.monitor.endpoint import node_exporter
+from tests.monitor.prometheus import LOOPBACK, answers, prometheus, static
 
 ALIVE = ("🟢", "🟡")  # a machine that tests may itself be short of something
 
@@ -42,6 +48,35 @@ async def test_known_states_come_first(node: Node) -> None:
     assert "5 hosts" in first
     assert "asking …" in first
     assert first.count("⚪") == 5  # nobody has answered yet
+
+
+async def test_what_prometheus_knows_is_not_asked_again(node: Node, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def run(host: Host, command: Command, *, stop: asyncio.Event | None = None) -> Result:
+        asked.append(host.name)
+        return await node.pool.run(host, command, stop=stop)
+
+    with node_exporter(LOOPBACK) as port:
+        (tmp_path / "prometheus").mkdir()
+        (tmp_path / "prometheus" / "prometheus.yml").write_text(
+            static({"web1": port, "web2": sshd.free_port(LOOPBACK)})
+        )
+        async with prometheus(tmp_path) as (_, client):
+            await answers(client, 'rate(node_cpu_seconds_total{host="web1"}[2m])')
+            await answers(client, 'up{host="web2"} == 0')
+            node.metrics, node.fleet = Metrics(client), Fleet(run)
+            node.restart()
+            first = await node.person().say("/agents")
+            assert {"web1", "web2", "web3", "db1"} <= set(asked), "nobody is connected yet"
+            asked.clear()
+            second = await node.person(1002).say("/agents")
+            assert sorted(asked) == ["Server", "db1", "web2", "web3"]
+    for answer in (first, second):
+        assert [row.split()[1] for row in answer.text.splitlines()[2:7]] == ["Server", "web1", "web2", "web3", "db1"]
+        assert alive(answer.text) == 4
+    web1 = second.text.splitlines()[3]
+    assert web1.count("%") >= 2
 
 
 async def test_problems_only_and_refresh_stay_in_place(node: Node) -> None:
@@ -85,6 +120,7 @@ async def test_slow_host_does_not_hold_up_the_list(node: Node, tarpit: Host) -> 
         node.fleet,
         node.door,
         node.catalogues,
+        readings=Readings(node.metrics, node.fleet, node.pool.state),
         retry=node.pool.retry,
         wait=1.0,
     )

@@ -16,6 +16,7 @@ from orchestrator.bot.render import hosts as render
 from orchestrator.control import Door, Reconnect, ShowHosts, evidence
 from orchestrator.fleet import Fleet, VitalsAnswer
 from orchestrator.inventory import Host, HostSet, Inventory
+from orchestrator.readings import Readings
 from orchestrator.ssh.result import Status
 from orchestrator.ssh.state import HostState, Phase
 
@@ -38,6 +39,7 @@ class Agents:
         door: Door,
         catalogues: Catalogues,
         *,
+        readings: Readings,
         retry: Callable[[Host], Awaitable[None]],
         monotonic: Callable[[], float] = time.monotonic,
         wait: float = WAIT_S,
@@ -46,6 +48,7 @@ class Agents:
         self._state = state
         self._retry = retry
         self._fleet = fleet
+        self._readings = readings
         self._door = door
         self._catalogues = catalogues
         self._monotonic = monotonic
@@ -110,7 +113,12 @@ class Agents:
                 asking.result()
 
     async def _collect(self, hosts: HostSet, answers: dict[str, VitalsAnswer], live: Live) -> None:
-        async with aclosing(self._fleet.vitals(hosts)) as stream:
+        """From Prometheus, which has it already, of hosts that are connected; the others are asked."""
+        connected = HostSet(host for host in hosts if host.local or self._state(host).phase is Phase.UP)
+        answers.update(await self._readings.vitals(connected) if connected else {})
+        live.changed()
+        asked = HostSet(host for host in hosts if host.name not in answers)
+        async with aclosing(self._fleet.vitals(asked)) as stream:
             async for answer in stream:
                 answers[answer.host] = answer
                 live.changed()

@@ -42,6 +42,7 @@ def build_router(services: Services) -> Router:
         services.fleet,
         services.door,
         services.catalogues,
+        readings=services.readings,
         retry=services.retry,
     )
     executor = Executor(services.inventory, services.fleet, services.door, services.runs, services.catalogues)

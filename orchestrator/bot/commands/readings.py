@@ -77,7 +77,7 @@ class Monitoring:
         args = request.args or {}
         metric, agent = Metric(args["metric"]), args["agent"]
         if "minutes" not in args:
-            return View(metric, agent, Window(float(args["start"]), float(args["end"])))
+            return View(metric, agent, Window(int(args["start"]), int(args["end"])))
         minutes = int(args["minutes"])
         return View(metric, agent, Window.last(minutes, self._now()), minutes)
 

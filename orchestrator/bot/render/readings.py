@@ -201,7 +201,7 @@ def _chart_buttons(view: View, locale: Locale) -> tuple[tuple[Button, ...], ...]
         text = f"• {locale.gettext(label)}" if length == view.minutes else locale.gettext(label)
         charts.append(Button(text, "mon.chart", {**args, "minutes": str(length)}))
     if view.minutes is None:
-        same = {**args, "start": f"{view.window.start:.0f}", "end": f"{view.window.end:.0f}"}
+        same = {**args, "start": str(view.window.start), "end": str(view.window.end)}
         return tuple(charts), (Button("◐", "mon.style", same),)
     same = {**args, "minutes": str(view.minutes)}
     return tuple(charts), (Button("↻", "mon.chart", same), Button("◐", "mon.style", same))
