@@ -147,6 +147,21 @@ PHRASES: tuple[str, ...] = (
     N_("Nothing was pinned."),
     N_("Find out why."),
     N_("Ask again."),
+    # why a playbook is not run
+    N_("it is encrypted with ansible-vault and no password was given"),
+    N_("no vault password fits (vault id {name})"),
+    N_("no vault password fits"),
+    N_("it is not in ansible-vault's format"),
+    N_("it is damaged: not the encoding that ansible-vault writes"),
+    N_("the vault password cannot be read: {why}"),
+    N_("the vault password is not in a file"),
+    N_("the vault password is empty"),
+    N_("the vault password script failed: {why}"),
+    N_("others may read or change the vault password"),
+    N_("there is no playbook {name}"),
+    N_("the module {name} is not supported"),
+    N_("there is no handler {name}, neither by name nor listening"),
+    N_("nearest: {name}"),
     # what keeps us from working
     N_("the database refused: {why}"),
     N_("Free some space on its disk; nothing was done in the meantime"),
@@ -157,6 +172,9 @@ PHRASES: tuple[str, ...] = (
 REMEDIES: Mapping[str, str] = {
     "See all hosts with: orchestrator hosts all.": N_("/agents lists all."),
     "See who is in a pattern with: orchestrator hosts PATTERN.": N_("/agents lists all."),
+    "Give the password with --vault-password-file, or set VAULT_PASSWORD_FILE": N_(
+        "Set VAULT_PASSWORD_FILE on the control node."
+    ),
 }
 
 

@@ -137,7 +137,7 @@ async def test_problems_are_named_with_task_host_and_reason(node: Node, there: P
     await person.tap("Run")
     answer = person.last
     assert answer.first_line.startswith("⚠ broken.yml · 2 of 4 hosts with problems · ")
-    assert "✖ look: web2\nnon-zero return code" in answer.text
+    assert "✖ look: web2\nbroken.yml:4\nnon-zero return code" in answer.text
     assert "⛔ look: db1\n" in answer.text
     assert "connection refused" in answer.text
     assert not answer.now.silent
@@ -203,6 +203,15 @@ async def test_a_broken_playbook_is_refused_with_its_line(node: Node, there: Pat
     answer = await node.person().say("/play typo")
     assert "typo.yml:3" in answer.text
     assert "copy" in answer.text
+
+
+async def test_a_vault_without_its_password_is_explained_in_chinese(node: Node, there: Path) -> None:  # noqa: ARG001
+    playbook = node.playbooks / "secret.yml"
+    inner = "\n".join(("61" * 32, "62" * 32, "63" * 32))  # salt, digest and content, of whatever
+    playbook.write_text(f"$ANSIBLE_VAULT;1.1;AES256\n{inner.encode().hex()}\n")
+    answer = await node.person(language="zh_TW").say("/play secret")
+    assert "沒有提供密碼" in answer.text
+    assert "VAULT_PASSWORD_FILE" in answer.text
 
 
 async def test_the_same_in_chinese(node: Node, there: Path) -> None:  # noqa: ARG001
