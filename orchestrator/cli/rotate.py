@@ -13,7 +13,8 @@ from orchestrator.cli.session import confirm, home_of, local_actor, run_with_app
 
 if TYPE_CHECKING:
     from orchestrator.app import App
-    from orchestrator.rotation import Outcome, Step
+    from orchestrator.inventory import HostSet
+    from orchestrator.rotation import Outcome
 
 _LEFT = 4
 _AGAIN = "Run it again for them: orchestrator keys rotate"
@@ -40,15 +41,15 @@ def rotate(
 
     async def work(app: App, stop: asyncio.Event) -> int:
         everyone, chosen = app.inventory.hosts, app.inventory.select(pattern)
-        progress = Progress(chosen, "keys rotate")
+        files, ledger = Succession(app.home.keys), Ledger(app.home.state / "rotation")
 
         def tell(step: Step, host: str) -> None:
             if step is Step.SETTLED:
                 progress.answered(host)
 
-        files, ledger = Succession(app.home.keys), Ledger(app.home.state / "rotation")
         rotation = Rotation(app.pool, app.keys, files, ledger, stop=stop, tell=tell)
         outcome = rotation.status(chosen, everyone)
+        progress = Progress(_to_do(chosen, outcome), "keys rotate")
         if not status:
             with app.home.alone("keys-rotate"):
                 action = RotateKeys(chosen)
@@ -62,6 +63,13 @@ def rotate(
         return 0 if outcome.complete else _LEFT
 
     return run_with_app(home_of(context), work)
+
+
+def _to_do(chosen: HostSet, outcome: Outcome) -> HostSet:
+    from orchestrator.inventory import HostSet
+
+    done = {*outcome.apart, *(standing.host for standing in outcome.standings if standing.stage.finished)}
+    return HostSet(host for host in chosen if host.name not in done)
 
 
 def _question(outcome: Outcome, hosts: str) -> str:

@@ -14,6 +14,7 @@ from orchestrator.ssh.result import MIB, Command, Result, Status
 
 Run = Callable[[Command], Awaitable[Result]]
 
+_BEGIN = b"orchestrator authorized_keys\n"
 _HEAD = re.compile(rb"keys (authorized_keys2?) ([0-9a-f]{1,64}) ([0-9]{1,7})\n")
 _LIMIT = 8 * MIB  # of an answer; half of it is kept from the head, and two files of 1 MiB each fit there
 _TIMEOUT = 30.0
@@ -77,7 +78,10 @@ class AuthorizedKeys:
             raise Trouble(result.detail or clean_line(result.err, 300) or f"{name} while editing authorized_keys")
         if result.truncated:
             raise Trouble("its answer is too long")
-        return result.stdout
+        _, begun, answer = result.stdout.partition(_BEGIN)
+        if not begun:
+            raise Trouble("cannot read the answer about its authorized_keys")
+        return answer
 
 
 def _parse(answer: bytes) -> Mapping[str, File]:

@@ -4,6 +4,7 @@
 #   read                 each file: "keys NAME SUM SIZE", its bytes, a newline; "end" comes last
 #   write NAME SUM NEW   replace NAME, if it is still as it was read, by the NEW bytes on standard input
 #
+# The answer begins with a line of its own: an account's start-up files may have said something before.
 # The owner alone may change a file in this way, and a link is not followed: what is behind it may be others', too.
 
 set -u
@@ -87,6 +88,7 @@ replace() {
     echo end
 }
 
+echo 'orchestrator authorized_keys'
 verb=$1
 shift
 case $verb in

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -67,7 +67,6 @@ class Succession:
         key = asyncssh.generate_private_key("ssh-ed25519", comment=comment)
         unfinished = self._folder / f".{SUCCESSOR}"
         with _told(self.successor):
-            self._destroy_spent()
             unfinished.unlink(missing_ok=True)
             write_new(unfinished, key.export_private_key("openssh", passphrase), 0o600)
             unfinished.rename(self.successor)
@@ -101,17 +100,17 @@ class Succession:
         with _told(self.predecessor):
             self.predecessor.replace(self._spent)
             self._sync()
-            self._destroy_spent()
+        self.sweep()
 
-    def _destroy_spent(self) -> None:
-        if not self._spent.exists():
-            return
-        with self._spent.open("r+b") as file:
-            file.write(bytes(self._spent.stat().st_size))
-            file.flush()
-            os.fsync(file.fileno())
-        self._spent.unlink()
-        self._sync()
+    def sweep(self) -> None:
+        """Finish what `finish` began, if that was interrupted."""
+        with _told(self._spent), suppress(FileNotFoundError):
+            with self._spent.open("r+b") as file:
+                file.write(bytes(self._spent.stat().st_size))
+                file.flush()
+                os.fsync(file.fileno())
+            self._spent.unlink()
+            self._sync()
 
     @property
     def _spent(self) -> Path:

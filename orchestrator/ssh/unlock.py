@@ -51,15 +51,16 @@ class Unlocker:
 
     def open(self, path: Path, data: bytes) -> asyncssh.SSHKey:
         """The key in `data`, read from `path`. Raises KeyFileError when it is no key or stays locked."""
-        self._opened.pop(path, None)
         try:
-            return asyncssh.import_private_key(data)
+            key = asyncssh.import_private_key(data)
+            self._opened.pop(path, None)
+            return key
         except asyncssh.KeyImportError as error:
             if "assphrase" not in str(error):
                 raise KeyFileError("is not a private key we can read", where=str(path)) from error
         for known in dict.fromkeys(self._opened.values()):
-            if key := self._try(path, data, known):
-                return key
+            if opened := self._try(path, data, known):
+                return opened
         if self._ask is None:
             raise KeyFileError("is encrypted", where=str(path), remedy=_WAYS)
         from_file = self._ask.path if isinstance(self._ask, PassphraseFile) else None
@@ -68,8 +69,8 @@ class Unlocker:
             if answer is None:
                 what = f"{from_file} is empty" if from_file else "no passphrase was given"
                 raise KeyFileError(f"stays locked: {what}", where=str(path), remedy=_WAYS)
-            if key := self._try(path, data, answer):
-                return key
+            if opened := self._try(path, data, answer):
+                return opened
         wrong = f"the passphrase in {from_file} is wrong" if from_file else "the passphrase is wrong"
         remedy = f"Put the right one into the first line of {from_file}" if from_file else _WAYS
         raise KeyFileError(f"stays locked: {wrong}", where=str(path), remedy=remedy)

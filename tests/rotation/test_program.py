@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.inventory.model import Host
 from orchestrator.rotation.authorized import AuthorizedKeys, Trouble
-from orchestrator.ssh.result import Command, Result
+from orchestrator.ssh.result import Command, Result, Status
 from tests.fleet.processes import ShellRun
 
 HOST = Host("here", "127.0.0.1")
@@ -36,9 +37,9 @@ class Account:
 
     @property
     def keys(self) -> AuthorizedKeys:
-        return AuthorizedKeys(self._ask)
+        return AuthorizedKeys(self.ask)
 
-    async def _ask(self, command: Command) -> Result:
+    async def ask(self, command: Command) -> Result:
         return await self._run(HOST, command)
 
     async def edit(self) -> None:
@@ -156,14 +157,37 @@ async def test_what_a_killed_run_left_is_cleared_away_later(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"end", b"keys authorized_keys 1 3\nabc", b"keys authorized_keys 1 3\nabcd\nend\n", b"keys ../x 1 0\n\nend\n",
-     b"keys authorized_keys 1 9999999\nabc\nend\n", b"end\nend\n", b"Welcome!\nend\n"],
-)  # fmt: skip
+    [
+        b"",
+        b"end",
+        b"end\nend\n",
+        b"Welcome!\nend\n",
+        b"keys ../x 1 0\n\nend\n",
+        b"keys authorized_keys x 0\n\nend\n",
+        b"keys authorized_keys 1 3\nabc",
+        b"keys authorized_keys 1 3\nabcd\nend\n",
+        b"keys authorized_keys 1 9999999\nabc\nend\n",
+    ],
+)
 async def test_an_answer_that_is_none(answer: bytes) -> None:
     async def run(_: Command) -> Result:
-        from orchestrator.ssh.result import Status
+        return Result("web1", Status.OK, 0, b"Welcome!\norchestrator authorized_keys\n" + answer)
 
-        return Result("web1", Status.OK, 0, answer)
+    with pytest.raises(Trouble, match="cannot read the answer"):
+        await AuthorizedKeys(run).read()
+
+
+async def test_what_start_up_files_say_is_not_taken_for_the_answer(account: Account) -> None:
+    async def noisy(command: Command) -> Result:
+        return await account.ask(replace(command, script=f"echo keys are welcome; echo end\n{command.script}"))
+
+    await AuthorizedKeys(noisy).edit(lambda _: AFTER)
+    assert account.file.read_bytes() == AFTER
+
+
+async def test_silence_is_no_answer() -> None:
+    async def run(_: Command) -> Result:
+        return Result("web1", Status.OK, 0, b"end\n")
 
     with pytest.raises(Trouble, match="cannot read the answer"):
         await AuthorizedKeys(run).read()

@@ -53,6 +53,22 @@ async def test_what_opened_one_key_is_tried_on_the_next(tmp_path: Path) -> None:
     assert asked == ["id_a", "id_c"]
 
 
+async def test_a_key_that_is_replaced_under_the_same_passphrase_needs_no_question(tmp_path: Path) -> None:
+    path = keygen(tmp_path / "id_x", passphrase="same")
+    answers = ["same"]
+    keys = Keys(tmp_path, passphrase=lambda _: answers.pop())
+    before = await keys.public(path)
+    for name in ("id_x", "id_x.pub"):
+        (tmp_path / name).unlink()
+    keygen(path, passphrase="same")
+    assert await keys.public(path) != before
+    assert await keys.passphrase_of(path) == "same"
+    for name in ("id_x", "id_x.pub"):
+        (tmp_path / name).unlink()
+    keygen(path)
+    assert await keys.passphrase_of(path) is None
+
+
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
 def test_an_encrypted_key_tells_its_public_half_without_a_pub_file(tmp_path: Path, kind: str) -> None:
     path = keygen(tmp_path / "id_x", kind=kind, passphrase="locked")
