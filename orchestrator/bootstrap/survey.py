@@ -82,9 +82,11 @@ class Surveyor:
     async def _find_root(self, found: Surveyed, said: Mapping[str, str], stop: asyncio.Event) -> Surveyed:
         """Become root once, in the way that a playbook will."""
         host, method = found.host, method_of(found.host)
+        if not wants_root(host):
+            return _without_root(found)
         if said["uid"] == "0":
             return replace(found, root=Root.ALREADY)
-        if not wants_root(host) or (method == "sudo" and said.get("sudo") == "none"):
+        if method == "sudo" and said.get("sudo") == "none":
             return _without_root(found)
         free = method == "sudo" and said.get("sudo") == "free"
         password = None if free else become_password(host, self.credentials)
