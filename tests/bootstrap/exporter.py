@@ -17,15 +17,30 @@ _PACKAGE = "prometheus-node-exporter"
 def exporter() -> Path:
     """The program, out of Debian's package for the oldest release; fetched once and kept beside the lab's trees."""
     ready = place.trees().parent / f"{_PACKAGE}-{RELEASES[0]}"
+    source = package()
     with place.locked(_PACKAGE):
         if not ready.is_file():
             with tempfile.TemporaryDirectory() as folder:
-                unpacked = _fetch(Path(folder))
-                partial = ready.with_name(f".{ready.name}.partial")
-                shutil.copy(unpacked, partial)
-                partial.chmod(0o755)
-                partial.rename(ready)
+                command("dpkg-deb", "--extract", str(source), folder)
+                _keep(Path(folder) / "usr/bin" / _PACKAGE, ready)
     return ready
+
+
+def package() -> Path:
+    """The package itself, kept likewise."""
+    ready = place.trees().parent / f"{_PACKAGE}-{RELEASES[0]}.deb"
+    with place.locked(_PACKAGE):
+        if not ready.is_file():
+            with tempfile.TemporaryDirectory() as folder:
+                _keep(_fetch(Path(folder)), ready)
+    return ready
+
+
+def _keep(file: Path, ready: Path) -> None:
+    partial = ready.with_name(f".{ready.name}.partial")
+    shutil.copy(file, partial)
+    partial.chmod(0o755)
+    partial.rename(ready)
 
 
 def _fetch(folder: Path) -> Path:
@@ -44,6 +59,5 @@ def _fetch(folder: Path) -> Path:
     apt = ["apt-get", "-qq", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
     command(*apt, "update")
     command("sh", "-c", 'cd "$1" && shift && "$@"', "sh", str(folder), *apt, "download", _PACKAGE)
-    (package,) = folder.glob("*.deb")
-    command("dpkg-deb", "--extract", str(package), str(folder / "package"))
-    return folder / "package/usr/bin" / _PACKAGE
+    (fetched,) = folder.glob("*.deb")
+    return fetched

@@ -1,0 +1,169 @@
+"""Where node_exporter comes from, on booted hosts, and what becomes of one that is there already."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bootstrap.exporter import exporter, package
+from tests.bootstrap.fleet import differences, listeners, look
+from tests.bootstrap.playing import PLAYBOOKS, make_home, troubles
+from tests.conformance.ours import Ours
+from tests.conformance.snapshot import snapshot
+from tests.lab.host import LabHost
+from tests.lab.lab import Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+
+UNIT = "orchestrator-node-exporter"
+PACKAGED, RELEASED, FOREIGN, ROOTLESS = 0, 1, 2, 3
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab(4, name=f"exporters-{os.getpid()}") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    releases = home / "releases"
+    releases.mkdir()
+    for version in ("1.8.2", "1.9.1"):
+        release(releases, version)
+    key = lab.key.with_suffix(".pub").read_text().strip()
+    of_hosts: dict[str, dict[str, Any]] = {
+        "web1": {"node_exporter_binary": "", "node_exporter_folder": str(home / "none")},
+        "web2": {"node_exporter_binary": "", "node_exporter_folder": str(releases), "node_exporter_version": "1.8.2"},
+        "web4": {"ansible_user": "guest", "bootstrap_root": False, "bootstrap_account": "guest"},
+    }
+    with ThreadPoolExecutor() as pool:
+        list(
+            pool.map(
+                lambda prepare: prepare[0](prepare[1]),
+                [
+                    (put_a_package_repository, lab.hosts[PACKAGED]),
+                    (put_an_exporter, lab.hosts[FOREIGN]),
+                    (lambda host: host.run(GUEST.format(key=key)), lab.hosts[ROOTLESS]),
+                ],
+            )
+        )
+    return make_home(lab, home, of_hosts)
+
+
+GUEST = """
+useradd --create-home --shell /bin/sh guest
+install -d -m 0700 -o guest -g guest /home/guest/.ssh
+echo '{key}' >/home/guest/.ssh/authorized_keys
+chown guest: /home/guest/.ssh/authorized_keys
+printf '5 4 * * * true\\n' | crontab -u guest -
+"""
+
+
+def release(folder: Path, version: str) -> None:
+    """An archive as the project releases them, that holds the program at hand."""
+    name = f"node_exporter-{version}.linux-amd64"
+    inside = folder / name
+    inside.mkdir()
+    shutil.copy(exporter(), inside / "node_exporter")
+    (inside / "LICENSE").write_text("of the project\n")
+    subprocess.run(["tar", "-C", folder, "-czf", folder / f"{name}.tar.gz", name], check=True)
+    shutil.rmtree(inside)
+
+
+def put_a_package_repository(host: LabHost) -> None:
+    """Debian's own package: it makes an account, and its unit listens everywhere."""
+    shutil.copy(package(), host.root / "srv/exporter.deb")
+    host.run(REPOSITORY)
+
+
+FOREIGN_UNIT = """
+[Service]
+ExecStart=/usr/bin/prometheus-node-exporter --web.listen-address=:9100
+[Install]
+WantedBy=multi-user.target
+"""
+REPOSITORY = """
+set -eu
+cd /srv
+{ dpkg-deb --field exporter.deb; printf 'Filename: ./exporter.deb\\nSize: %s\\nSHA256: %s\\n' \
+    "$(stat -c %s exporter.deb)" "$(sha256sum exporter.deb | cut -d ' ' -f 1)"; } >Packages
+echo 'deb [trusted=yes] file:/srv ./' >/etc/apt/sources.list
+apt-get -q update >/dev/null
+"""
+
+
+def put_an_exporter(host: LabHost) -> None:
+    """Somebody's own, that listens everywhere."""
+    shutil.copy(exporter(), host.root / "usr/bin/prometheus-node-exporter")
+    (host.root / "etc/systemd/system/node_exporter.service").write_text(FOREIGN_UNIT)
+    host.run("systemctl daemon-reload && systemctl enable --now --quiet node_exporter")
+
+
+def test_every_source_and_an_exporter_that_is_there(lab: Lab, home: Path) -> None:
+    ours, before = Ours(home), look(lab.hosts)
+    bare = {host.name: listeners(host) for host in lab.hosts}
+
+    checked = ours.play(PLAYBOOKS / "bootstrap.yml", ["--check"])
+    assert troubles(checked) == []
+    assert [line for host in lab.hosts for line in differences(host, before[host.name], snapshot(host))] == []
+
+    done = ours.play(PLAYBOOKS / "bootstrap.yml", [])
+    assert troubles(done) == []
+    said = {
+        host: got.result["msg"]
+        for task in done.tasks
+        if task.name.startswith("Leave an")
+        for host, got in task.hosts.items()
+        if got.outcome == "ok"
+    }
+    assert list(said) == ["web3"]
+    assert said["web3"].startswith("Left alone: node_exporter. Metrics are read from there.")
+    assert {host.name: sorted(set(listeners(host)) - set(bare[host.name])) for host in lab.hosts} == {
+        "web1": ["tcp 127.0.0.1:9100"],
+        "web2": ["tcp 127.0.0.1:9100"],
+        "web3": [],
+        "web4": ["tcp 127.0.0.1:9100"],
+    }
+    assert "ExecStart=/usr/bin/prometheus-node-exporter " in unit(lab.hosts[PACKAGED])
+    old = "/usr/local/libexec/orchestrator/node_exporter-1.8.2.linux-amd64"
+    assert f"ExecStart={old}/node_exporter " in unit(lab.hosts[RELEASED])
+    assert lab.hosts[RELEASED].run(f"ls {old}").stdout.split() == ["node_exporter"]
+
+    assert ours.play(PLAYBOOKS / "bootstrap.yml", []).changed == 0
+
+    upgraded = ours.play(PLAYBOOKS / "node_exporter.yml", ["--limit", "web2", "-e", "node_exporter_version="])
+    assert troubles(upgraded) == []
+    assert "node_exporter-1.9.1.linux-amd64/node_exporter " in unit(lab.hosts[RELEASED])
+    assert lab.hosts[RELEASED].run(f"ls -d {old}", check=False).returncode != 0
+
+    replaced = ours.play(PLAYBOOKS / "node_exporter.yml", ["--limit", "web3", "-e", "node_exporter_replace=true"])
+    assert troubles(replaced) == []
+    assert "tcp 127.0.0.1:9100" in listeners(lab.hosts[FOREIGN])
+    again = ours.play(PLAYBOOKS / "node_exporter.yml", ["--limit", "web3", "-e", "node_exporter_replace=true"])
+    assert again.changed == 0
+
+    lab.hosts[ROOTLESS].run("pkill -x node_exporter; true")
+    restarted = ours.play(PLAYBOOKS / "node_exporter.yml", ["--limit", "web4"])
+    assert [task.name for task in restarted.tasks for got in task.hosts.values() if got.outcome == "changed"] == [
+        "Start it now"
+    ]
+    assert "@reboot /home/guest/.orchestrator/programs" in lab.hosts[ROOTLESS].run("crontab -u guest -l").stdout
+
+    retired = ours.play(PLAYBOOKS / "retire.yml", [])
+    assert troubles(retired) == []
+    assert [line for host in lab.hosts for line in differences(host, before[host.name], snapshot(host))] == []
+    assert {host.name: listeners(host) for host in lab.hosts} == bare
+
+
+def unit(host: LabHost) -> str:
+    """The text of our unit there."""
+    return (host.root / f"etc/systemd/system/{UNIT}.service").read_text()
