@@ -129,6 +129,7 @@ async def chatty(node: Node, hosts: sshd.Fleet, tmp_path: Path, monkeypatch: pyt
             public_keys=lambda _: pytest.fail("no key is wanted"),
             editor=Editor(node.folder, node.state / "inventory"),
             fetch_exporter=lambda _: pytest.fail("nothing is fetched"),
+            certificate=lambda *_: pytest.fail("nothing is signed"),
         )
         return Bootstrap(parts, credentials)
 

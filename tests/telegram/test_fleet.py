@@ -1,4 +1,4 @@
-"""The fleet from the chat, end to end: a host added, trusted and bootstrapped; edits by hand that break; a restart."""
+"""The fleet from the chat, end to end: a host added, bootstrapped and charted; edits by hand that break; a restart."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import asyncio
 import os
 import shutil
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orchestrator.inventory import load
+from orchestrator.monitor.client import PrometheusClient
 from tests import sshd
 from tests.bootstrap.exporter import exporter
 from tests.lab.host import LabHost
 from tests.lab.lab import Lab
+from tests.monitor.prometheus import LOOPBACK, answers
 from tests.telegram.emulator import ANN, EVE, MEI, Telegram
 from tests.telegram.served import make_home, served
+from tests.telegram.test_monitoring import QUICK
 
 GROUP = -1001234
 SEEN_S = 4.0  # two seconds are promised; the machine may have other things to do
@@ -58,18 +60,13 @@ def bare(one: Lab, tmp_path: Path) -> Path:
     return home
 
 
-def metrics(port: int, host: str) -> str:
-    """What a host's node_exporter says, through our scrape proxy; empty while it says nothing."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/hosts/{host}/metrics", timeout=10) as answer:
-            return str(answer.read(), "utf-8")
-    except urllib.error.HTTPError:
-        return ""
-
-
 @pytest.mark.lab
-async def test_from_an_address_to_metrics_in_under_a_minute(tg: Telegram, bare: Path, machine: LabHost) -> None:
-    async with served(tg, bare) as program:
+async def test_from_an_address_to_charts_in_under_a_minute(tg: Telegram, bare: Path, machine: LabHost) -> None:
+    listen, own = sshd.free_port(LOOPBACK), sshd.free_port(LOOPBACK)
+    (bare / "prometheus").mkdir()
+    (bare / "prometheus" / "prometheus.yml").write_text(QUICK.format(listen=listen))
+    settings = {"LISTEN": f"{LOOPBACK}:{listen}", "PROMETHEUS_LISTEN": f"{LOOPBACK}:{own}", "PROMETHEUS_URL": ""}
+    async with served(tg, bare, **settings):
         began = time.monotonic()
         await tg.say(ANN, "/host_add")
         await tg.expect(lambda item: "what shall it be called" in item.text, within=30)
@@ -103,7 +100,11 @@ async def test_from_an_address_to_metrics_in_under_a_minute(tg: Telegram, bare: 
         done = await tg.expect(lambda item: " · managed · " in item.text, within=60)
         assert done.text.startswith("✔ web9 · managed · ")
         assert "✖" not in done.text
-        assert "node_cpu_seconds_total" in await asyncio.to_thread(metrics, program.port, "web9")
+        with closing(PrometheusClient(f"http://{LOOPBACK}:{own}", timeout=5)) as client:
+            await answers(client, 'rate(node_cpu_seconds_total{host="web9"}[2m])')
+        await tg.tap(done, "Chart")
+        chart = await tg.expect(lambda item: item.picture is not None, within=30)
+        assert chart.text.startswith("📈 CPU · web9 · ")
         assert time.monotonic() - began < 60
 
         host = load(bare / "inventory").host("web9")

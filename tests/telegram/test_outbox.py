@@ -202,7 +202,7 @@ async def test_a_full_disk_does_not_repeat_what_arrived(tg: Telegram, bot: Runni
     """The note of a delivery is written as soon as it can be, and until then the letter is not sent again."""
     await bot.database.write(
         lambda tx: tx.execute(
-            "CREATE TRIGGER full BEFORE UPDATE OF done_at ON outbox BEGIN SELECT raise(ABORT, 'disk I/O error'); END"
+            "CREATE TRIGGER full BEFORE UPDATE ON outbox BEGIN SELECT raise(ABORT, 'disk I/O error'); END"
         )
     )
     await put(bot.outbox, "a", "b")
