@@ -125,6 +125,7 @@ class App:
             public_keys=lambda host: public_keys_for(host, home.keys, self.keys),
             editor=Editor(home.inventory, home.state / "inventory"),
             fetch_exporter=lambda architecture: releases.fetch("node_exporter", architecture),
+            authority=self.authority,
         )
         return Bootstrap(parts, credentials)
 

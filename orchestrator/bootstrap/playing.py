@@ -37,7 +37,8 @@ def find_playbook(folder: Path, name: str) -> Path:
 
 
 class Playing:
-    """One playbook at `path` on the `surveyed` hosts; `keys` are the public keys that shall open each host's account.
+    """One playbook at `path` on the `surveyed` hosts; `keys` are the public keys that shall open each host's account,
+    and `certificates` what vouches for the hosts themselves.
 
     `releases` is a folder with fetched releases of node_exporter, if any.
     """
@@ -49,12 +50,14 @@ class Playing:
         *,
         manner: Manner,
         keys: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        certificates: Mapping[str, str] = MappingProxyType({}),
         releases: Path | None = None,
     ) -> None:
         self._path = path
         self._surveyed = surveyed
         self._manner = manner
         self._keys = keys
+        self._certificates = certificates
         self._releases = releases
         self._story = Story()
 
@@ -92,6 +95,7 @@ class Playing:
                 "account": found.account,
                 "root": found.root is not Root.NONE,
                 "keys": list(self._keys.get(name, ())),
+                "certificate": self._certificates.get(name, ""),
                 "exporter": manner.exporter and wants_exporter(found.host),
                 "listen": "{}:{}".format(*(found.host.exporter or EXPORTER)),
             }
@@ -101,6 +105,7 @@ class Playing:
             "bootstrap_account": "account",
             "bootstrap_root": "root",
             "bootstrap_public_keys": "keys",
+            "bootstrap_host_certificate": "certificate",
             "bootstrap_exporter": "exporter",
             "node_exporter_listen": "listen",
         }

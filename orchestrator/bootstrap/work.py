@@ -25,7 +25,7 @@ from orchestrator.bootstrap.ways import Ways
 from orchestrator.inventory import Host
 from orchestrator.inventory.edit import Editor
 from orchestrator.playbook.events import OnEvent
-from orchestrator.ssh import Passwords, Pool, Status, Trust
+from orchestrator.ssh import Authority, Passwords, Pool, Status, Trust
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -39,7 +39,8 @@ class Parts:
     """What the work needs of the program.
 
     Pools of its own, with and without passwords; playbooks played over given shells, those in `folder` first; the
-    public keys that open a host's account, which are those we offer it; node_exporter releases.
+    public keys that open a host's account, which are those we offer it; node_exporter releases; our certificate
+    authority, whether there is one or not.
     """
 
     open_pool: OpenPool
@@ -49,6 +50,7 @@ class Parts:
     public_keys: Callable[[Host], Awaitable[Sequence[str]]]
     editor: Editor
     fetch_exporter: Fetch
+    authority: Authority
 
 
 class Bootstrap:
@@ -127,7 +129,9 @@ class Bootstrap:
         path = find_playbook(self._parts.folder, "bootstrap.yml")
         releases = await self._releases(steps, manner)
         keys = {name: await self._parts.public_keys(found.host) for name, found in steps.ready.items()}
-        playing = Playing(path, steps.ready, manner=manner, keys=keys, releases=releases)
+        sign, trust = self._parts.authority.certificate_for, self._parts.trust
+        signed = {name: await sign(found.host, trust, keep=not manner.check) for name, found in steps.ready.items()}
+        playing = Playing(path, steps.ready, manner=manner, keys=keys, certificates=signed, releases=releases)
 
         async def prove(found: Surveyed, proof: Proof) -> None:
             async for step in proof.of_the_new_way(found, exporter=manner.exporter, stop=stop):
@@ -149,9 +153,11 @@ class Bootstrap:
 
         The inventory goes back to the login user afterwards, or with `forget` loses the host and its pinned key.
         """
-        steps = Steps(surveyed, on_step)
+        steps, manner = Steps(surveyed, on_step), manner or Manner()
         path = find_playbook(self._parts.folder, "retire.yml")
-        playing = Playing(path, steps.ready, manner=manner or Manner())
+        playing = Playing(path, steps.ready, manner=manner)
+        for found in () if manner.check else steps.ready.values():
+            self._parts.authority.pin_instead(found.host, self._parts.trust)
 
         async def prove(found: Surveyed, proof: Proof) -> None:
             steps.tell(await proof.of_the_end(found))

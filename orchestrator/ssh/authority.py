@@ -13,7 +13,7 @@ import platform
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncssh
@@ -27,6 +27,7 @@ from orchestrator.ssh.trust import HostKey, Trust
 
 USER_KEY, HOST_KEY = "user_ed25519", "host_ed25519"
 HOST_VALIDITY = timedelta(days=365)
+_RENEWED_BEFORE = timedelta(days=90)
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
 
@@ -109,8 +110,32 @@ class Authority:
         path = self._certificate_file(host)
         return self._read(path) if path.exists() else None
 
-    async def certify(self, host: Host, trust: Trust, validity: timedelta = HOST_VALIDITY) -> HostCertificate:
-        """Sign the key of `host` that is pinned, or was signed before, for its address, and keep the certificate.
+    async def certificate_for(self, host: Host, trust: Trust, *, keep: bool = True) -> str:
+        """The line of a certificate that `host` can use: the kept one while it fits and lasts, else a new one, which is
+        kept if told so. Empty without an authority, for a host of which we know no key, and where its name forbids it.
+        Raises KeyFileError.
+        """
+        authority = self.public(HOST_KEY)
+        if authority is None or not _FILE_NAME.fullmatch(host.name):
+            return ""
+        made, pins = self.certificate_of(host), trust.lookup(host)
+        if not (made or pins.keys):
+            return ""
+        if (
+            made is not None
+            and made.authority == authority.fingerprint
+            and made.principals == (host.address.lower(),)
+            and made.until > datetime.now(UTC) + _RENEWED_BEFORE
+            and made.key in (pins.keys or (made.key,))
+            and made.key not in pins.revoked
+        ):
+            return made.line
+        return (await self.certify(host, trust, keep=keep)).line
+
+    async def certify(
+        self, host: Host, trust: Trust, validity: timedelta = HOST_VALIDITY, *, keep: bool = True
+    ) -> HostCertificate:
+        """Sign the key of `host` that is pinned, or was signed before, for its address, and `keep` the certificate.
 
         The key signed before, if it is another one and not pinned any more, is revoked: an address has one host.
         Raises KeyFileError, also when no key of the host is known.
@@ -125,11 +150,18 @@ class Authority:
         if key in pins.revoked or self._is_revoked(key):
             raise KeyFileError("its key is revoked", where=host.name, remedy="Give the host a new one")
         made = await self.host_certificate(key.line, [host.address], validity, name=host.name)
-        path = self._certificate_file(host)
-        _replace(path, f"{made.line}\n")
+        if not keep:
+            return made
+        _replace(self._certificate_file(host), f"{made.line}\n")
         if before and before.key not in (key, *pins.keys):
             self.revoke(before.key, trust)
         return made
+
+    def pin_instead(self, host: Host, trust: Trust) -> None:
+        """Trust `host` by its key where only our certificate vouches for it, which it is about to lose."""
+        made = self.certificate_of(host) if _FILE_NAME.fullmatch(host.name) else None
+        if made and not trust.lookup(host).keys:
+            trust.pin(host, made.key)
 
     def revoke(self, key: HostKey, trust: Trust) -> None:
         """Never accept `key` again, nor what it signed: in known_hosts, and in the list for others."""

@@ -23,11 +23,13 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
 
 @dataclass(frozen=True, slots=True)
 class HostCertificate:
-    """A host certificate: `line` as in a -cert.pub file, for `key`, valid for `principals` until `until` (aware)."""
+    """A host certificate: `line` as in a -cert.pub file, for `key`, valid for `principals` until `until` (aware), by
+    the key with the fingerprint `authority`."""
 
     key: HostKey
     principals: tuple[str, ...]
     until: datetime
+    authority: str
     line: str
 
     @classmethod
@@ -38,7 +40,8 @@ class HostCertificate:
             raise ValueError("not an OpenSSH certificate")
         seconds = min(found._valid_before, _END_OF_TIME - 1)  # noqa: SLF001  asyncssh tells it nowhere else
         until = datetime.fromtimestamp(seconds, UTC)
-        return cls(HostKey.of(found.key), tuple(found.principals), until, text.strip())
+        authority = found.signing_key.get_fingerprint()
+        return cls(HostKey.of(found.key), tuple(found.principals), until, authority, text.strip())
 
 
 def host_certificate(

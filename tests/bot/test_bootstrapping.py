@@ -27,7 +27,7 @@ from orchestrator.bot.render import bootstrapping as render
 from orchestrator.bot.render.markup import Html, length, shown
 from orchestrator.inventory import Host, HostSet
 from orchestrator.inventory.edit import Editor
-from orchestrator.ssh import HostKey, Keys, Limits, Pool, Status
+from orchestrator.ssh import Authority, HostKey, Keys, Limits, Pool, Status
 from orchestrator.store import ButtonRow
 from tests import sshd
 from tests.bot.conftest import Node, inventory_of
@@ -129,7 +129,7 @@ async def chatty(node: Node, hosts: sshd.Fleet, tmp_path: Path, monkeypatch: pyt
             public_keys=lambda _: pytest.fail("no key is wanted"),
             editor=Editor(node.folder, node.state / "inventory"),
             fetch_exporter=lambda _: pytest.fail("nothing is fetched"),
-            certificate=lambda *_: pytest.fail("nothing is signed"),
+            authority=Authority(tmp_path / "keys" / "ca", Keys(tmp_path / "keys")),
         )
         return Bootstrap(parts, credentials)
 
