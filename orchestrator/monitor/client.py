@@ -84,6 +84,7 @@ class PrometheusClient:
 
     def _call(self, call: Callable[[PrometheusConnect], Any]) -> tuple[Samples, ...]:
         import requests
+        import urllib3
         from prometheus_api_client.exceptions import PrometheusApiClientException
 
         try:
@@ -92,15 +93,19 @@ class PrometheusClient:
             why = f"it answers {_reason(str(error))}"
         except _TooMuch as error:
             why = str(error)
-        except requests.Timeout:
-            why = f"no answer within {self._timeout:g} s"
         except requests.JSONDecodeError:
             why = "what answers is not Prometheus"
-        except requests.RequestException as error:
-            why = "connection refused" if "refused" in str(error).lower() else "the connection failed"
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            why = self._trouble(str(error).lower())
         except (KeyError, TypeError, AttributeError, ValueError):
             why = "what answers is not Prometheus"
         raise self._error(why)
+
+    def _trouble(self, said: str) -> str:
+        """What the layers of libraries mean: the cause is in their words alone."""
+        if "timed out" in said:
+            return f"no answer within {self._timeout} s"
+        return "connection refused" if "refused" in said else "the connection failed"
 
     def _error(self, what: str) -> PrometheusError:
         return PrometheusError(f"Prometheus gives no answer: {what}", where=self.address)
@@ -133,7 +138,8 @@ def _bounded_session(timeout: int) -> Any:
             end = time.monotonic() + timeout
             response = super().send(request, **{**how, "stream": True})
             body = bytearray()
-            for chunk in response.iter_content(1 << 16):
+            # What has come so far each time: to wait for whole pieces is to wait for ever on a server that drips.
+            while chunk := response.raw.read1(1 << 16, decode_content=True):
                 body += chunk
                 if len(body) > MOST_BYTES or time.monotonic() > end:
                     response.close()
