@@ -84,7 +84,7 @@ class Charts:
 
     def warm(self) -> None:
         """Begin to load what drawing needs, which takes seconds the first time on a machine. Returns at once."""
-        self._thread.submit(can_draw, "")
+        self._thread.submit(draw, Chart("", (), 0, 60, 15, None))
 
     async def draw(self, chart: Chart) -> bytes:
         """The chart as PNG, `WIDTH` by `HEIGHT` pixels."""
