@@ -1,8 +1,9 @@
-"""One command on 32 booted hosts, three of them in trouble: everyone is named, nobody waits for anybody."""
+"""32 booted hosts at once, some of them in trouble: everyone is named, nobody waits for anybody."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(420)]
 
 CONNECT_BOUND_S = 10.0
 COMMAND_BOUND_S = 20.0
+BOOTSTRAP_BOUND_S = 90.0
 SLACK_S = 15.0  # start of the interpreter and 29 logins on two cores; the bounds themselves are held by the ssh suite
 
 
@@ -59,3 +61,25 @@ def test_exec_on_all_with_one_cut_one_frozen_and_one_changed_key(big_lab: Lab, h
             assert (host["stdout"], host["exit_code"]) == ("", None)
             assert host["detail"]
     assert took < CONNECT_BOUND_S + COMMAND_BOUND_S + SLACK_S
+
+
+def test_bootstrap_of_all_with_one_down_and_one_that_refuses(big_lab: Lab, home: Path) -> None:
+    big_lab.heal()
+    down, refusing = big_lab.hosts[2], big_lab.hosts[30]
+    down.power_off()
+    (refusing.root / "root/.ssh/authorized_keys").unlink()
+    shutil.copy(f"{big_lab.key}.pub", home / "keys" / "id_ed25519.pub")
+    began = time.monotonic()
+    ran = orchestrator(home, "bootstrap", "--yes", "--no-exporter", "--json")
+    took = time.monotonic() - began
+    assert ran.status == 4
+    hosts = ran.json["hosts"]
+    troubled = {name: host["status"] for name, host in hosts.items() if host["status"] != "ok"}
+    assert troubled == {down.name: "unreachable", refusing.name: "auth_failed"}
+    assert all(hosts[name]["detail"] for name in troubled)
+    assert len(hosts) == 32
+    written = (home / "inventory" / "hosts.yml").read_text()
+    for host in big_lab.hosts:
+        managed = f"ansible_host: {host.address}, ansible_user: orchestrator, bootstrap_user: root" in written
+        assert managed is (host.name not in troubled)
+    assert took < BOOTSTRAP_BOUND_S
