@@ -40,10 +40,16 @@ size() {
     wc -c <"$1" | { read -r size; echo "$size"; }
 }
 
-# Mode, owner and group, as digits and letters.
+# Mode, owner and, where it has rights that others have not, group.
 access() {
     # shellcheck disable=SC2012
-    ls -ldn -- "$1" | { read -r mode _ uid gid _; echo "${mode%[.+@]} $uid $gid"; }
+    ls -ldn -- "$1" | {
+        read -r mode _ uid gid _
+        mode=${mode%[.+@]}
+        ours=${mode#????} others=${mode#???????}
+        [ "${ours%???}" != "$others" ] || gid=any
+        echo "$mode $uid $gid"
+    }
 }
 
 # To the disk. A sync(1) that knows no files writes out everything.

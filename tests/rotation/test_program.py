@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,14 +28,14 @@ FAILS = "#!/bin/sh\nexit 1\n"
 class Account:
     """An account with a home of its own, and the shell that programs run in."""
 
-    def __init__(self, home: Path, shell: str = "/bin/sh", path: str = PATH) -> None:
+    def __init__(self, home: Path, shell: str = "/bin/sh", path: str = PATH, prefix: Sequence[str] = ()) -> None:
         self.home = home
         self.file = home / ".ssh" / "authorized_keys"
         if not self.file.parent.exists():
             self.file.parent.mkdir(mode=0o700, parents=True)
             self.file.write_bytes(BEFORE)
             self.file.chmod(0o640)
-        self._run = ShellRun(shell=shell, env={"PATH": path, "HOME": str(home)})
+        self._run = ShellRun(prefix, shell, {"PATH": path, "HOME": str(home)})
 
     @property
     def keys(self) -> AuthorizedKeys:
@@ -115,6 +117,32 @@ async def test_what_belongs_to_another(account: Account) -> None:
     with pytest.raises(Trouble, match="belongs to user 12345"):
         await account.edit()
     assert account.file.read_bytes() == BEFORE
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users get into."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize(("mode", "kept"), [(0o600, True), (0o644, True), (0o640, False)])
+async def test_a_group_that_cannot_be_kept_matters_if_it_has_rights(open_folder: Path, mode: int, kept: bool) -> None:
+    made = Account(open_folder / "home")
+    made.file.chmod(mode)
+    for path in (made.home, made.file.parent, made.file):
+        os.chown(path, 12345, 0)
+    account = Account(made.home, prefix=("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"))
+    if kept:
+        await account.edit()
+        status = account.file.stat()
+        assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (12345, 12345, mode)
+    else:
+        with pytest.raises(Trouble, match="cannot be kept"):
+            await account.edit()
+    assert account.file.read_bytes() == (AFTER if kept else BEFORE)
 
 
 @pytest.mark.parametrize("how", [KILLED, KILLED_AFTER, FAILS], ids=["killed", "killed after", "fails"])
