@@ -207,7 +207,8 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        same = yaml.safe_load(value) == value
+        # In braces PyYAML reads no plain text that begins with a colon, such as ``::1``.
+        same = yaml.safe_load(value) == value and not value.startswith(":")
     except yaml.YAMLError:
         same = False
     return value if same else DoubleQuotedScalarString(value)

@@ -131,6 +131,14 @@ def test_text_that_yaml_reads_as_something_else_is_quoted(folder: Folder) -> Non
     }
 
 
+@pytest.mark.parametrize("address", ["::1", "2001:db8::9", "fe80::1%eth0"])
+def test_an_ipv6_address_is_read_back(folder: Folder, address: str) -> None:
+    folder.editor.write(folder.editor.add("web6", {"address": address}, ["web"]))
+    assert load(folder.path).host("web6").address == address
+    folder.editor.write(folder.editor.set("web6", {"address": "::2"}))
+    assert load(folder.path).host("web6").address == "::2"
+
+
 @pytest.mark.parametrize(
     ("act", "error", "said"),
     [
