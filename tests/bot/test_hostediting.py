@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from orchestrator.bot.terminal import Terminal
+from orchestrator.control import Actor, Face
 from orchestrator.inventory import load
 from orchestrator.store import Place
 from orchestrator.store.dialogues import KEPT_S, Dialogues
@@ -300,3 +303,27 @@ async def test_in_chinese(node: Node, folder: Path) -> None:
     await mei.say("/host_remove web9")
     await mei.tap("移除")
     assert "web9" not in load(folder).hosts
+
+
+async def test_on_the_terminal_a_number_without_a_button_is_an_answer(node: Node, folder: Path, tmp_path: Path) -> None:
+    out, actor = io.StringIO(), Actor("local:tester", "tester", Face.TERMINAL)
+    terminal = Terminal(
+        router=node.router,
+        runs=node.runs,
+        buttons=node.buttons,
+        languages=node.languages,
+        catalogues=node.catalogues,
+        outbox=node.outbox,
+        inventory=lambda: node.inventory,
+        actor=actor,
+        state=tmp_path,
+    )
+    assert await terminal.script(["/host_add", "web9", "10.0.0.9", "6", "2200", "hello?", "21"], out) == 0
+    said = out.getvalue()
+    assert "[5] Address" in said
+    assert "[6] Port" in said
+    assert "❔ tap a button, or write it like port=2222" in said
+    assert "[21] ✔ Add it" in said
+    assert said.rstrip().endswith("[23] Trust key  [24] Bootstrap")
+    host = load(folder).host("web9")
+    assert (host.address, host.port) == ("10.0.0.9", 2200)

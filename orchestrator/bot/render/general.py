@@ -27,7 +27,7 @@ def greeting(hosts: HostSet, keyboard: tuple[tuple[str, ...], ...], locale: Loca
         lines(
             (
                 bold("👋 " + count) if hosts else bold("👋 " + _("There are no hosts yet.")),
-                code(folded_hosts(hosts)) if hosts else esc(_("Write them into inventory/hosts.yml.")),
+                code(folded_hosts(hosts)) if hosts else esc(_("/host_add adds the first.")),
                 esc(_("/agents shows how they are, /help all I can do.")),
             )
         ),
