@@ -35,12 +35,15 @@ from tests.bot.person import until
 from tests.telegram.markup import visible
 
 DEBIAN = HostFacts("Debian GNU/Linux 12 (bookworm)", "x86_64", "systemd", True, 0.2)
-KEY = HostKey("ssh-ed25519", "SHA256:" + "a" * 43, "ssh-ed25519 AAAA")
 
 
 def ready(name: str, **more: Any) -> Surveyed:
     found = Surveyed(Host(name, "10.0.0.1"), "ops", "orchestrator", Status.OK, KeyState.PINNED)
     return replace(found, method="key", root=Root.FREE, facts=DEBIAN, **more)
+
+
+def key(number: int) -> HostKey:
+    return HostKey("ssh-ed25519", f"SHA256:{number:043d}", "ssh-ed25519 AAAA")
 
 
 def refused(name: str, status: Status, trouble: str, **more: Any) -> Surveyed:
@@ -88,6 +91,20 @@ def test_what_a_hostile_host_says_stays_text(node: Node) -> None:
         ended = render.finished(progress, Outcome(hosts), 3.0, (), node.catalogues.locale(language))
         assert text(ended).endswith("…")
         assert not ended.silent
+
+
+def test_no_key_is_asked_about_that_is_not_shown(node: Node) -> None:
+    """Long names, many hosts: what the button pins is what the message shows, all of it."""
+    surveyed = [
+        refused(f"{number:02d}-{'n' * 200}", Status.HOST_KEY_UNKNOWN, "", key=KeyState.UNKNOWN, shown=key(number))
+        for number in range(40)
+    ]
+    said = text(render.found([*surveyed, *(ready(f"web{n}") for n in range(40))], (), node.catalogues.locale("en")))
+    asked = render.to_confirm(surveyed)
+    assert len(asked) == render.KEYS
+    assert all(each.shown and each.shown.fingerprint in said for each in asked)
+    assert said.count("SHA256:") == len(asked)
+    assert "These are the first 12 of 40." in said
 
 
 def test_the_end_says_what_was_not_done(node: Node) -> None:

@@ -185,7 +185,7 @@ async def test_cancelled_expired_and_begun_anew(ann: Person, node: Node, folder:
     await ann.say("/host_add web9")
     form = await talk(ann, "10.0.0.9")
     await ann.tap("Cancel", on=form)
-    assert form.first_line == "⏹ web9 was left as it was."
+    assert form.first_line == "⏹ No host was added."
     await ann.say("/host_add web9")
     await node.database.write(lambda tx: tx.execute("UPDATE dialogues SET at = at - ?", (KEPT_S,)))
     assert not await ann.talk("10.0.0.9")

@@ -13,6 +13,7 @@ from orchestrator.bot.language import N_, Catalogues
 from orchestrator.bot.live import Live, last_words, show
 from orchestrator.bot.message import Button, Message
 from orchestrator.bot.render.picker import pick_host
+from orchestrator.bot.render.trusting import COMPARE_WITHIN_S
 from orchestrator.bot.runs import Run, Runs
 from orchestrator.control import (
     CONFIRM_WITHIN_S,
@@ -148,15 +149,17 @@ class Bootstrapping:
         await show(request.chat, render.found(surveyed, buttons, locale), live.message_id)
 
     def _choices(self, request: Request, surveyed: Sequence[Surveyed]) -> tuple[tuple[Button, ...], ...]:
+        from orchestrator.bot.render.bootstrapping import to_confirm
+
         _ = self._catalogues.locale(request.language).gettext
         every = "\n".join(found.host.name for found in surveyed)
 
         def button(label: str, verb: str, hosts: str = every, **more: str) -> Button:
-            args = {"hosts": hosts, **more}
-            return Button(label, f"bootstrap.{verb}", args, CONFIRM_WITHIN_S, personal=True, once=True)
+            args, within = {"hosts": hosts, **more}, COMPARE_WITHIN_S if unknown else CONFIRM_WITHIN_S
+            return Button(label, f"bootstrap.{verb}", args, within, personal=True, once=True)
 
+        unknown = {found.host.name: found.shown.fingerprint for found in to_confirm(surveyed) if found.shown}
         cancel = button(_("Cancel"), "refuse")
-        unknown = {found.host.name: found.shown.fingerprint for found in surveyed if found.wants_trust and found.shown}
         if unknown:
             return (button(_("These are right: trust"), "trust", keys=json.dumps(unknown)),), (cancel,)
         ready = "\n".join(found.host.name for found in surveyed if found.ready)

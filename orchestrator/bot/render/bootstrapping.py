@@ -18,6 +18,8 @@ from orchestrator.playbook.events import Event
 from orchestrator.ssh import Status
 
 ROWS = 12
+KEYS = 12  # host keys in one question: each of them must be there to be read
+KEY_LINE = 150  # UTF-16 units
 HEAD = 300  # UTF-16 units of folded names in a first line
 DETAIL = 300
 _ROOTS = {
@@ -70,22 +72,29 @@ def looking(hosts: HostSet, done: int, stop: Button, locale: Locale) -> Message:
     return Message(bold(f"🧭 {_names(hosts.names)} · {state}"), ((stop,),))
 
 
+def to_confirm(surveyed: Sequence[Surveyed]) -> list[Surveyed]:
+    """Those whose keys are asked about next: no more than a message shows whole."""
+    return [each for each in surveyed if each.wants_trust][:KEYS]
+
+
 def found(surveyed: Sequence[Surveyed], buttons: tuple[tuple[Button, ...], ...], locale: Locale) -> Message:
     """How hosts were found, alike ones together, and what to do about those that cannot be begun on."""
     _ = locale.gettext
-    unknown = [each for each in surveyed if each.wants_trust]
+    unknown, asked = sum(each.wants_trust for each in surveyed), to_confirm(surveyed)
     ready = [each for each in surveyed if each.ready]
     if unknown:
-        n = len(unknown)
-        state = locale.ngettext("{n} host key to confirm", "{n} host keys to confirm", n).format(n=n)
+        keys = locale.ngettext("{n} host key to confirm", "{n} host keys to confirm", unknown)
+        state = keys.format(n=unknown)
     else:
         state = _("{n} of {all} ready").format(n=len(ready), all=len(surveyed))
     names = _names([each.host.name for each in surveyed])
-    parts = list(_folded((each.host.name, *_finding(each, locale)) for each in surveyed if not each.wants_trust))
-    parts += [_key(each) for each in unknown]
-    if unknown:
+    parts = [_key(each) for each in asked]
+    if len(asked) < unknown:
+        parts.append(esc(_("These are the first {n} of {all}.").format(n=len(asked), all=unknown)))
+    if asked:
         parts.append(esc(_("Compare them on the hosts' own consoles:")))
         parts.append(code("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"))
+    parts += _folded((each.host.name, *_finding(each, locale)) for each in surveyed if not each.wants_trust)
     if passwords := [each.host.name for each in surveyed if _wants_password(each)]:
         parts.append(esc(_("Passwords are not asked for in a chat, which keeps them. On the control node:")))
         parts.append(code(f"orchestrator bootstrap {fold(passwords)} --ask-pass"))
@@ -181,7 +190,8 @@ def _folded(rows: Iterable[tuple[str, str, str]]) -> Iterator[Html]:
 def _key(each: Surveyed) -> Html:
     assert each.shown is not None
     place = f"{each.host.address}, {each.host.port}"
-    return lines((esc(f"🔑 {each.host.name} ({place}) {each.shown.algorithm}"), code(each.shown.fingerprint)))
+    line = cut_units(f"🔑 {each.host.name} ({place}) {each.shown.algorithm}", KEY_LINE)
+    return lines((esc(line), code(each.shown.fingerprint)))
 
 
 def _wants_password(each: Surveyed) -> bool:

@@ -95,7 +95,7 @@ def summary(form: Form) -> Message:
 def cancelled(change: HostChange, locale: Locale) -> Message:
     """The conversation was given up."""
     _ = locale.gettext
-    if not change.name:
+    if change.verb == "add":
         return Message(esc("⏹ " + _("No host was added.")))
     return Message(esc("⏹ " + _("{host} was left as it was.").format(host=change.name)))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from orchestrator.bot.language import Locale
 from orchestrator.bot.message import Button, Message
 from orchestrator.bot.render.markup import bold, code, esc, lines
-from orchestrator.control import CONFIRM_WITHIN_S
 from orchestrator.inventory import Host
 from orchestrator.ssh.trust import HostKey, known_name
 
+COMPARE_WITHIN_S = 600.0  # somebody has to get to the host's console
 COMPARE = "ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub"
 
 
@@ -19,7 +19,7 @@ def question(host: Host, key: HostKey, locale: Locale) -> Message:
     shown = {"algorithm": key.algorithm, "fingerprint": key.fingerprint, "line": key.line}
     args = {"host": host.name, "place": place, **shown}
     buttons = tuple(
-        Button(label, verb, args, CONFIRM_WITHIN_S, personal=True, once=True)
+        Button(label, verb, args, COMPARE_WITHIN_S, personal=True, once=True)
         for label, verb in ((_("It is the same: trust it"), "trust.pin"), (_("No"), "trust.refuse"))
     )
     kind = key.algorithm.removeprefix("ssh-").partition("-")[0]

@@ -127,10 +127,11 @@ class Notifier:
             message_id = await chat.deliver(message)
         except TelegramError as error:
             fate = fate_of(error)
-            if fate is not Fate.UNKNOWN:
-                await self._outbox.not_sent(letter, wait=seconds_asked(error))
             if fate is Fate.REFUSED:
                 sending.refusal = brief(error)
+            if fate is not Fate.UNKNOWN:
+                with suppress(StoreError):
+                    await self._outbox.not_sent(letter, wait=seconds_asked(error))
             raise
         sending.message_id = message_id
         with suppress(StoreError):  # then it is tried again outside, without the time limit of a send
