@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.errors import PlaybookError
-from orchestrator.playbook.load.keywords import Level
 from orchestrator.playbook.load.scope import Gathered, Notice, Scope
 from orchestrator.playbook.load.values import is_template, nearest
 from orchestrator.playbook.model import Task
@@ -13,7 +12,7 @@ from orchestrator.playbook.model import Task
 
 def notices(task: Task, scope: Scope) -> Iterable[Notice]:
     """The handlers that `task`, standing in `scope`, tells of its changes, as far as their names are known."""
-    doubtful = scope.doubtful or scope.level is Level.HANDLER or bool(task.keywords.when or task.changed_when)
+    doubtful = bool(task.changed_when) or not scope.surely_does(task)
     for name in task.notify:
         if not is_template(name):
             yield Notice(str(name), getattr(name, "at", task.at), doubtful)

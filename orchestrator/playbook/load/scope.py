@@ -72,6 +72,12 @@ class Scope:
         """The same place under other keywords."""
         return replace(self, keywords=keywords)
 
+    def surely_does(self, task: Task) -> bool:
+        """Whether the play comes to `task`, which stands here, and fails if it does, whatever hosts and options say."""
+        keywords = task.keywords
+        may_be_passed_over = keywords.when or keywords.tags - {"always"} or task.loop or keywords.ignore_errors
+        return not (may_be_passed_over or self.doubtful or self.level is Level.HANDLER)
+
     @property
     def folder(self) -> Path:
         """The playbook's folder."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from orchestrator.errors import OrchestratorError, PlaybookError, Unsupported
 from orchestrator.inventory.files import decode, read_bytes
 from orchestrator.playbook.load.files import find
-from orchestrator.playbook.load.keywords import Level
 from orchestrator.playbook.load.scope import Scope
 from orchestrator.playbook.load.values import is_template, nearest
 from orchestrator.playbook.model import Task
@@ -30,17 +29,11 @@ def check_source(task: Task, scope: Scope) -> None:
         return
     path = find(kind, name, task.search)
     if path is None:
-        if _certain(task, scope):
+        # Something that ran here before might have made it.
+        if scope.surely_does(task) and not scope.gathered.local:
             raise _missing(kind, name, task)
     elif kind == "templates" and path.is_file():
         _check_template(path)
-
-
-def _certain(task: Task, scope: Scope) -> bool:
-    """Whether the task comes to run, and nothing that runs before could make the file."""
-    keywords = task.keywords
-    may_be_passed_over = keywords.when or keywords.tags - {"always"} or task.loop or keywords.ignore_errors
-    return not (may_be_passed_over or scope.doubtful or scope.level is Level.HANDLER or scope.gathered.local)
 
 
 def _missing(kind: str, name: Text, task: Task) -> PlaybookError:

@@ -274,6 +274,7 @@ _NOTIFIES = "- command: ls\n  notify: restrat"
         ("- include_tasks: a.yml", "a.yml:1: there is no handler 'none'"),
         (f"{_NOTIFIES}\n  when: x", "note"),
         (f"{_NOTIFIES}\n  changed_when: x", "note"),
+        (f"{_NOTIFIES}\n  tags: never", "note"),
         ("- include_tasks: a.yml\n  when: x", "note"),
         ("- command: ls\n  notify: [restart, topic]", ""),
         ("- command: ls\n  notify: '{{ x }}'", ""),
