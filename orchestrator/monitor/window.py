@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from math import ceil
 
 from orchestrator.errors import UsageError
 
@@ -33,7 +34,7 @@ class Window:
     @classmethod
     def last(cls, minutes: int, now: datetime) -> Window:
         """The last `minutes`."""
-        end = int(now.timestamp())
+        end = ceil(now.timestamp())  # not before the newest sample
         return cls(end - 60 * minutes, end)
 
     @classmethod
@@ -49,7 +50,7 @@ class Window:
         if middle > now:
             middle = _in_zone(naive - timedelta(days=1), zone)
         at = int(middle.timestamp())
-        return cls(at - 60 * minutes, min(at + 60 * minutes, int(now.timestamp())))
+        return cls(at - 60 * minutes, min(at + 60 * minutes, ceil(now.timestamp())))
 
 
 def split(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
