@@ -31,6 +31,9 @@ all:
   vars:
     user: {user}
     key: {key}
+    bootstrap_root: false  # nobody needs root to try it
+    bootstrap_exporter: false  # without root it would be started by cron, and your crontab is left alone
+    bootstrap_home: "{home}/hosts/{{{{ inventory_hostname }}}}"  # so is your home
   children:
     web:
       hosts:
@@ -44,7 +47,7 @@ all:
 SSHD_CONFIG = """\
 ListenAddress {address}:{port}
 HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/authorized_keys
+AuthorizedKeysFile {folder}/.ssh/authorized_keys
 PidFile none
 UsePAM no
 StrictModes no
@@ -120,7 +123,7 @@ def demo_fleet() -> Iterator[DemoFleet]:
             places[name] = (address, port)
         (home / "keys" / "known_hosts").write_text("".join(known_hosts), encoding="utf-8")
         key = home / "keys" / "id_ed25519"
-        text = INVENTORY.format(user=getpass.getuser(), key=key, **places)
+        text = INVENTORY.format(user=getpass.getuser(), key=key, home=home, **places)
         (home / "inventory" / "hosts.yml").write_text(text, encoding="utf-8")
         (home / "playbooks" / "hello.yml").write_text(PLAYBOOK, encoding="utf-8")
         listening = _free_port("127.0.0.1")
@@ -147,7 +150,8 @@ def _make_key(keygen: str, path: Path, comment: str) -> str:
 def _prepare(keygen: str, folder: Path, address: str, port: int, public_key: Path) -> str:
     folder.mkdir(mode=0o700)
     host_key = _make_key(keygen, folder / "host_key", folder.name)
-    shutil.copy(public_key, folder / "authorized_keys")
+    (folder / ".ssh").mkdir(mode=0o700)
+    shutil.copy(public_key, folder / ".ssh" / "authorized_keys")
     config = SSHD_CONFIG.format(address=address, port=port, folder=folder)
     (folder / "sshd_config").write_text(config, encoding="utf-8")
     if os.geteuid() == 0:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from orchestrator.cli.demobootstrap import bootstrap_demo
 from orchestrator.cli.session import home_of, interrupt_on_signals, local_actor, run_with_app, signals_held
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def demo() -> int:
 
         async def work(app: App, stop: asyncio.Event) -> int:
             script = fleet.script if alone else ()
+            await bootstrap_demo(app, stop)
             return await _converse(app, stop, script, telegram=app.settings.bot_token is not None)
 
         return run_with_app(Home(fleet.home), work)

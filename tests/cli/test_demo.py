@@ -31,6 +31,8 @@ def test_without_a_terminal_it_runs_its_commands_itself(tmp_path: Path) -> None:
     for command in ("/agents", "/broadcast uname -sr", "/op_port web1", "/play hello"):
         assert command in first
         assert f"› {command}" in exchange
+    assert "3 hosts bootstrapped by playbooks/bootstrap.yml, without root" in exchange
+    assert "Left out are an account of our own, the sudo rule and the installed hostctl" in exchange
     assert "4 hosts" in exchange
     assert "3 of 3 ok" in exchange
     assert "Linux" in exchange
