@@ -26,13 +26,13 @@ def exporter() -> Path:
     return ready
 
 
-def package() -> Path:
-    """The package itself, kept likewise."""
-    ready = place.trees().parent / f"{_PACKAGE}-{RELEASES[0]}.deb"
-    with place.locked(_PACKAGE):
+def package(name: str = _PACKAGE) -> Path:
+    """The package itself, or another of that release, kept likewise."""
+    ready = place.trees().parent / f"{name}-{RELEASES[0]}.deb"
+    with place.locked(name):
         if not ready.is_file():
             with tempfile.TemporaryDirectory() as folder:
-                _keep(_fetch(Path(folder)), ready)
+                _keep(_fetch(name, Path(folder)), ready)
     return ready
 
 
@@ -43,7 +43,7 @@ def _keep(file: Path, ready: Path) -> None:
     partial.rename(ready)
 
 
-def _fetch(folder: Path) -> Path:
+def _fetch(name: str, folder: Path) -> Path:
     (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {RELEASES[0]} main\n")
     for part in ("state/lists/partial", "cache/archives/partial"):
         (folder / part).mkdir(parents=True)
@@ -58,6 +58,6 @@ def _fetch(folder: Path) -> Path:
     }
     apt = ["apt-get", "-qq", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
     command(*apt, "update")
-    command("sh", "-c", 'cd "$1" && shift && "$@"', "sh", str(folder), *apt, "download", _PACKAGE)
+    command("sh", "-c", 'cd "$1" && shift && "$@"', "sh", str(folder), *apt, "download", name)
     (fetched,) = folder.glob("*.deb")
     return fetched

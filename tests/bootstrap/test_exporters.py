@@ -7,16 +7,18 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bootstrap.exporter import exporter, package
-from tests.bootstrap.fleet import differences, listeners, look
+from tests.bootstrap.fleet import Tree, differences, listeners, look
 from tests.bootstrap.playing import PLAYBOOKS, make_home, troubles
 from tests.conformance.ours import Ours
 from tests.conformance.snapshot import snapshot
+from tests.fleet.processes import until
 from tests.lab.host import LabHost
 from tests.lab.lab import Lab
 
@@ -162,6 +164,44 @@ def test_every_source_and_an_exporter_that_is_there(lab: Lab, home: Path) -> Non
     assert troubles(retired) == []
     assert [line for host in lab.hosts for line in differences(host, before[host.name], snapshot(host))] == []
     assert {host.name: listeners(host) for host in lab.hosts} == bare
+
+
+def test_runit_and_cron_keep_it_running_where_there_is_no_systemd(lab: Lab, home: Path) -> None:
+    """runit's own programs beside systemd, which the play is told to overlook; root's way with cron likewise."""
+    runit, cron = lab.hosts[RELEASED], lab.hosts[FOREIGN]
+    shutil.copy(package("runit"), runit.root / "srv/runit.deb")
+    runit.run(
+        "dpkg --force-depends --unpack /srv/runit.deb && rm -rf /etc/service /etc/sv && mkdir /etc/service /etc/sv"
+    )
+    runit.run("systemd-run --quiet --collect --unit=lab-runit /usr/bin/runsvdir /etc/service")
+    cron.run("systemctl disable --now --quiet node_exporter")
+    before = {host.name: snapshot(host) for host in (runit, cron)}
+    ours = Ours(home)
+    for host, init in ((runit, "runit"), (cron, "cron")):
+        options = ["--limit", host.name, "-e", f"our_init={init}"]
+        assert troubles(ours.play(PLAYBOOKS / "node_exporter.yml", options)) == []
+        assert listens(host)
+        owner = host.run("stat -c %U /proc/$(pgrep -x node_exporter)").stdout.strip()
+        assert owner == "orchestrator-metrics", host.name
+        assert ours.play(PLAYBOOKS / "node_exporter.yml", options).changed == 0
+        host.run("pkill -KILL -x node_exporter")
+        if init == "cron":
+            job = host.run("crontab -u orchestrator-metrics -l | sed -n 's/^@reboot //p'").stdout.strip()
+            host.run(f"su -s /bin/sh orchestrator-metrics -c '{job}'")
+        until(partial(listens, host))
+        assert troubles(ours.play(PLAYBOOKS / "retire.yml", options)) == []
+        assert not listens(host)
+        until(partial(stands_as, host, before[host.name]))
+
+
+def listens(host: LabHost) -> bool:
+    """Whether something listens where node_exporter should."""
+    return "tcp 127.0.0.1:9100" in listeners(host)
+
+
+def stands_as(host: LabHost, before: Tree) -> bool:
+    """Whether the disk is as it was."""
+    return not differences(host, before, snapshot(host))
 
 
 def unit(host: LabHost) -> str:
