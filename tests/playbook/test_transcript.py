@@ -12,8 +12,10 @@ AT = Position("roles/app/tasks/main.yml", 4)
 
 def _told(started: TaskStarted, *results: TaskResult) -> list[str]:
     story = Story()
-    for event in (started, *(HostDone(started.number, result) for result in results), TaskEnded(started.number, 0.1)):
-        story.tell(event)
+    story.tell(started)
+    for result in results:
+        story.tell(HostDone(started.number, result))
+    story.tell(TaskEnded(started.number, 0.1))
     return [line.text for line in task_lines(story.tasks[0])]
 
 
