@@ -13,7 +13,6 @@ from orchestrator.cli.session import confirm, home_of, local_actor, run_with_app
 
 if TYPE_CHECKING:
     from orchestrator.app import App
-    from orchestrator.inventory import HostSet
     from orchestrator.rotation import Outcome
 
 _LEFT = 4
@@ -36,6 +35,7 @@ def rotate(
     from orchestrator.cli.progress import Progress
     from orchestrator.control import Face, RotateKeys, evidence
     from orchestrator.errors import Refused
+    from orchestrator.inventory import HostSet
     from orchestrator.rotation import Ledger, Rotation, Step
     from orchestrator.ssh import Succession
 
@@ -49,7 +49,7 @@ def rotate(
 
         rotation = Rotation(app.pool, app.keys, files, ledger, stop=stop, tell=tell)
         outcome = rotation.status(chosen, everyone)
-        progress = Progress(_to_do(chosen, outcome), "keys rotate")
+        progress = Progress(HostSet(rotation.to_do(chosen)), "keys rotate")
         if not status:
             with app.home.alone("keys-rotate"):
                 action = RotateKeys(chosen)
@@ -63,13 +63,6 @@ def rotate(
         return 0 if outcome.complete else _LEFT
 
     return run_with_app(home_of(context), work)
-
-
-def _to_do(chosen: HostSet, outcome: Outcome) -> HostSet:
-    from orchestrator.inventory import HostSet
-
-    done = {*outcome.apart, *(standing.host for standing in outcome.standings if standing.stage.finished)}
-    return HostSet(host for host in chosen if host.name not in done)
 
 
 def _question(outcome: Outcome, hosts: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import StoreError
-from orchestrator.inventory.model import Host
+from orchestrator.inventory import Host
+from orchestrator.rotation.accounts import account_of
 
 
 class Stage(StrEnum):
@@ -38,12 +39,6 @@ class Standing:
     stage: Stage
     detail: str = ""
     at: str = ""
-
-
-def account_of(host: Host) -> str:
-    """Which account of which machine `host` stands for: what was done there is not done elsewhere."""
-    way = f" through {account_of(host.jump)}" if host.jump else ""
-    return f"{host.user or ''}@{host.address}:{host.port}{way}"
 
 
 class Ledger:

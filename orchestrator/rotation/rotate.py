@@ -17,8 +17,9 @@ from functools import partial
 
 from orchestrator.errors import UsageError
 from orchestrator.inventory import Host
+from orchestrator.rotation.accounts import account_of, accounts_of, is_way_in
 from orchestrator.rotation.authorized import AuthorizedKeys, Trouble
-from orchestrator.rotation.ledger import Ledger, Stage, Standing, account_of
+from orchestrator.rotation.ledger import Ledger, Stage, Standing
 from orchestrator.rotation.lines import PublicKey, holds, put_beside, without
 from orchestrator.ssh import Command, Keys, NoConnection, Pool, Result, Status, Succession, Turn
 
@@ -140,13 +141,18 @@ class Rotation:
         return outcome
 
     def _concerned(self, hosts: Iterable[Host]) -> list[Host]:
-        """Those of `hosts` that are logged in to with the key in use."""
+        """Those of `hosts` that are logged in to with the key in use, and the ways into them."""
         current = self._files.current.resolve()
-        return [
+        meant = (
             host
             for host in hosts
             if not host.local and (host.key is None or self._keys.locate(host.key).resolve() == current)
-        ]
+        )
+        return [account for host in meant for account in accounts_of(host)]
+
+    def to_do(self, chosen: Iterable[Host]) -> Sequence[Host]:
+        """What `run` would work on: those of `chosen` that use the key and are not finished, and the ways into them."""
+        return self._unfinished(self._concerned(chosen))
 
     def _unfinished(self, hosts: Iterable[Host]) -> list[Host]:
         return [host for host in hosts if not self._ledger.standing(host).stage.finished]
@@ -189,6 +195,9 @@ class Rotation:
 
     async def _introduce(self, pair: _Pair, host: Host) -> bool:
         """Put the new key beside the old one and log in with it."""
+        if is_way_in(host) and not await self._accepts_old(host):
+            self._settle(host, Stage.UNUSED)
+            return False
         held = await self._authorized(host).edit(lambda content: put_beside(content, pair.old, pair.new))
         if not any(holds(content, pair.new) for content in held.values()):
             return await self._without_our_line(host)

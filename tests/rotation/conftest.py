@@ -53,9 +53,17 @@ class Site:
         return self.fleet.add(*options, own_home=True)
 
     async def rotate(
-        self, chosen: Sequence[Host] | None = None, *, killed_after: int = 0, keys: Keys | None = None
+        self,
+        chosen: Sequence[Host] | None = None,
+        *,
+        everyone: Sequence[Host] | None = None,
+        killed_after: int = 0,
+        keys: Keys | None = None,
     ) -> dict[str, Standing]:
-        """Rotate on `chosen`, by default on all; with `killed_after` the process dies right after so many steps."""
+        """Rotate on `chosen` of `everyone`, by default on all servers.
+
+        With `killed_after` the process dies right after so many steps.
+        """
         self.told.clear()
 
         def tell(step: Step, host: str) -> None:
@@ -67,7 +75,8 @@ class Site:
         async with Pool(trust=Trust(self.keys / "known_hosts"), keys=keys, limits=LIMITS) as pool:
             ledger = Ledger(self.fleet.folder / "rotation")
             rotation = Rotation(pool, keys, self.files, ledger, stop=asyncio.Event(), tell=tell)
-            outcome = await rotation.run(self.hosts if chosen is None else chosen, self.hosts, "new key")
+            known = self.hosts if everyone is None else everyone
+            outcome = await rotation.run(known if chosen is None else chosen, known, "new key")
         return {standing.host: standing for standing in outcome.standings}
 
     def rotate_and_die(self, after: int) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.errors import UsageError
 from orchestrator.inventory.model import Host
 from orchestrator.rotation import Stage, Step
+from orchestrator.rotation.accounts import accounts_of, is_way_in
 from orchestrator.ssh import Keys, Status, Turn, key_files
 from tests.rotation.conftest import Site, lets_in
 from tests.sshd import keygen
@@ -228,6 +229,25 @@ async def test_one_account_under_two_names(site: Site) -> None:
     hosts = [site.hosts[0], twin]
     standings = await site.rotate(hosts)
     assert {standing.stage for standing in standings.values()} == {Stage.DONE}
+
+
+async def test_the_account_that_bootstrap_comes_in_by(site: Site) -> None:
+    """Two accounts of one machine: played by two sshds, as all logins here are of one user."""
+    site.add()
+    site.add()
+    user = site.hosts[0].user
+    host, other = site.hosts
+    (managed, first) = accounts_of(replace(host, user="managed", vars={"bootstrap_user": user}))
+    assert (managed.user, first.name, first.user) == ("managed", f"web1 as {user}", user)
+    assert [is_way_in(each) for each in (managed, first)] == [False, True]
+    assert list(accounts_of(replace(host, vars={"bootstrap_user": user}))) == [host]
+    both = [host, replace(other, name=f"web1 as {user}")]
+    standings = await site.rotate(everyone=both)
+    assert {standing.stage for standing in standings.values()} == {Stage.DONE}
+    # One that a password opens, or nobody: it does not keep the old key alive.
+    site.authorized(2).write_text("")
+    standings = await site.rotate(everyone=both)
+    assert [standing.stage for standing in standings.values()] == [Stage.DONE, Stage.UNUSED]
 
 
 async def test_hosts_with_keys_of_their_own_are_not_meant(site: Site) -> None:
