@@ -101,14 +101,16 @@ class Authority:
         `name` is only for reading. Raises KeyFileError when there is no authority or it is locked, UsageError when a
         certificate would be for any name or for no time.
         """
-        return host_certificate(
-            await self.unlock_for_hosts(), public_host_key, principals, validity, name or principals[0]
-        )
+        authority = await self.unlock_for_hosts()
+        return host_certificate(authority, public_host_key, principals, validity, name or ",".join(principals))
 
     def certificate_of(self, host: Host) -> HostCertificate | None:
-        """The certificate that was last kept for `host`. Raises KeyFileError when it cannot be read."""
+        """The certificate that was last kept for `host`, if it is for its present address: who had its name elsewhere
+        may be another machine. Raises KeyFileError when it cannot be read.
+        """
         path = self._certificate_file(host)
-        return self._read(path) if path.exists() else None
+        kept = self._read(path) if path.exists() else None
+        return kept if kept and host.address.lower() in kept.principals else None
 
     async def certificate_for(self, host: Host, trust: Trust, *, keep: bool = True) -> str:
         """The line of a certificate that `host` can use: the kept one while it fits and lasts, else a new one, which is
@@ -124,7 +126,6 @@ class Authority:
         if (
             made is not None
             and made.authority == authority.fingerprint
-            and made.principals == (host.address.lower(),)
             and made.until > datetime.now(UTC) + _RENEWED_BEFORE
             and made.key in (pins.keys or (made.key,))
             and made.key not in pins.revoked
@@ -166,8 +167,16 @@ class Authority:
     def revoke(self, key: HostKey, trust: Trust) -> None:
         """Never accept `key` again, nor what it signed: in known_hosts, and in the list for others."""
         trust.revoke(key)
-        if not self._is_revoked(key):
-            _replace(self.revoked_keys, f"{self._revoked()}{key.line}\n")
+        if self._is_revoked(key):
+            return
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self.revoked_keys.open("a", encoding="utf-8") as file:  # appended: another process may revoke, too
+                file.write(f"{key.line}\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise _unwritable(self.revoked_keys, error) from error
 
     def certificates(self) -> Mapping[str, HostCertificate]:
         """The certificates that are kept, by the names of their hosts. Raises KeyFileError when one cannot be read."""
@@ -237,4 +246,8 @@ def _replace(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        raise KeyFileError(f"cannot be written: {error.strerror}", where=str(path)) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> KeyFileError:
+    return KeyFileError(f"cannot be written: {error.strerror}", where=str(path))

@@ -207,6 +207,16 @@ async def test_login_that_sshd_refuses(home: Home, options: str, source: str) ->
     assert result.status is Status.AUTH_FAILED
 
 
+async def test_certificate_lets_us_through_a_jump_host(home: Home) -> None:
+    home.accept(",restrict,port-forwarding")
+    jump = home.fleet.add().host("jump")
+    inner = replace(home.fleet.add().host("inner"), jump=jump)
+    async with home.pool() as pool:
+        assert (await pool.run(inner, TRUE)).status is Status.OK
+        methods = [pool.method(jump), pool.method(inner)]
+    assert [method.kind for method in methods if method] == ["certificate"] * 2
+
+
 async def test_source_that_fits(home: Home) -> None:
     home.accept()
     host = replace(home.fleet.add().host("a"), vars={"bootstrap_from": "127.0.0.0/8"})
@@ -354,6 +364,33 @@ async def test_reinstalled_host_gets_a_certificate_and_its_old_key_is_revoked(ho
     )
     assert (await home.authority.certify(host, home.trust)).key == new
     assert home.trust.lookup(host).revoked == (old,)
+
+
+async def test_name_that_moved_to_another_address_takes_no_key_along(home: Home, tmp_path: Path) -> None:
+    host = Host("web1", "web1.example")
+    key = public_key(tmp_path, "old")
+    home.trust.pin(host, key)
+    await home.authority.certify(host, home.trust)
+    assert await home.authority.certificate_for(host, home.trust)
+    moved = replace(host, address="192.0.2.9")
+    assert await home.authority.certificate_for(moved, home.trust) == ""
+    home.authority.pin_instead(moved, home.trust)
+    assert not home.trust.lookup(moved).keys
+    with pytest.raises(KeyFileError, match="no key of this host is known"):
+        await home.authority.certify(moved, home.trust)
+
+
+async def test_kept_certificate_is_used_while_it_fits_and_lasts(home: Home, tmp_path: Path) -> None:
+    host = Host("web1", "web1.example")
+    home.trust.pin(host, public_key(tmp_path, "key"))
+    tried = await home.authority.certificate_for(host, home.trust, keep=False)
+    assert home.authority.certificate_of(host) is None, "a rehearsal keeps nothing"
+    first = await home.authority.certificate_for(host, home.trust)
+    assert first != tried
+    assert await home.authority.certificate_for(host, home.trust) == first
+    short = await home.authority.certify(host, home.trust, timedelta(days=89))
+    assert await home.authority.certificate_for(host, home.trust) not in (first, short.line)
+    assert await home.authority.certificate_for(Host("../web1", "web1.example"), home.trust) == ""
 
 
 async def test_revoked_user_authority_is_refused_by_sshd(home: Home) -> None:
