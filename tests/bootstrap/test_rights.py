@@ -236,3 +236,20 @@ def test_a_key_bound_to_another_address_does_not_open(lab_of_managed: tuple[Lab,
     done = ssh(home, lab.hosts[2], "true")
     assert done.returncode == 255
     assert "Permission denied" in done.stderr
+
+
+def test_all_of_root_only_where_the_inventory_says_become(lab_of_managed: tuple[Lab, Path]) -> None:
+    lab, home = lab_of_managed
+    managed = Managed(lab.hosts[1], home)
+    assert "a password is required" in managed.says("sudo -n id -u")
+    run = Ours(home).play(PLAYBOOKS / "bootstrap.yml", ["--limit", "web2", "-e", "become=true"])
+    assert [task.name for task in run.tasks for got in task.hosts.values() if got.outcome == "changed"] == [
+        "Write the sudo rule"
+    ]
+    assert managed.says("sudo -n id -u") == "0\n"
+
+
+def test_metrics_are_back_after_a_reboot(lab_of_managed: tuple[Lab, Path]) -> None:
+    machine = lab_of_managed[0].hosts[1]
+    machine.reboot()
+    until(lambda: machine.run("curl -sf http://127.0.0.1:9100/metrics -o /dev/null", check=False).returncode == 0)
