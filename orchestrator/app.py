@@ -22,7 +22,7 @@ from orchestrator.monitor.meters import Gauges, Meters
 from orchestrator.monitor.query import Absence, Metrics
 from orchestrator.readings import Readings
 from orchestrator.settings import Settings
-from orchestrator.ssh import Authority, Keys, Passphrase, Pool, Trust, passphrase_file
+from orchestrator.ssh import Authority, Keys, Passphrase, Pool, Succession, Trust, passphrase_file
 from orchestrator.store import AuditLog, Database, Outbox
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class App:
         live = LiveInventory(home.inventory)
         trust = Trust(home.keys / "known_hosts")
         ask = passphrase_file(settings.ssh_passphrase_file) if settings.ssh_passphrase_file else ask_passphrase
+        Succession(home.keys).sweep()
         keys = Keys(home.keys, passphrase=ask, agent=_agent(settings))
         authority = Authority(home.authority, keys)
         prometheus = PrometheusClient(_prometheus(settings))
