@@ -71,7 +71,10 @@ def test_alike_hosts_are_told_once_and_passwords_by_the_command(node: Node) -> N
         "🔑 old1: login refused for ops\n"
         "✖ old2: sudo wants a password\n"
         "Passwords are not asked for in a chat, which keeps them. On the control node:\n"
-        "orchestrator bootstrap old[1-2] --ask-pass"
+        "orchestrator bootstrap old1,old2 --ask-pass"
+    )
+    assert "orchestrator bootstrap old2 --ask-become-pass" in text(
+        render.found(surveyed[-1:], (), node.catalogues.locale("en"))
     )
     assert "沒有路由可達主機" in text(render.found(surveyed, (), node.catalogues.locale("zh_TW")))
 

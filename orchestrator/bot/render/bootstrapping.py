@@ -19,6 +19,7 @@ from orchestrator.ssh import Status
 
 ROWS = 12
 KEYS = 12  # host keys in one question: each of them must be there to be read
+NAMED = 10  # hosts in a command line that somebody is to type
 KEY_LINE = 150  # UTF-16 units
 HEAD = 300  # UTF-16 units of folded names in a first line
 DETAIL = 300
@@ -95,9 +96,9 @@ def found(surveyed: Sequence[Surveyed], buttons: tuple[tuple[Button, ...], ...],
         parts.append(esc(_("Compare them on the hosts' own consoles:")))
         parts.append(code("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"))
     parts += _folded((each.host.name, *_finding(each, locale)) for each in surveyed if not each.wants_trust)
-    if passwords := [each.host.name for each in surveyed if _wants_password(each)]:
+    if passwords := [each for each in surveyed if _wants_password(each)]:
         parts.append(esc(_("Passwords are not asked for in a chat, which keeps them. On the control node:")))
-        parts.append(code(f"orchestrator bootstrap {fold(passwords)} --ask-pass"))
+        parts.append(code(_command(passwords)))
     return Message(_fitting(bold(f"🧭 {names} · {state}"), parts), buttons)
 
 
@@ -192,6 +193,13 @@ def _key(each: Surveyed) -> Html:
     place = f"{each.host.address}, {each.host.port}"
     line = cut_units(f"🔑 {each.host.name} ({place}) {each.shown.algorithm}", KEY_LINE)
     return lines((esc(line), code(each.shown.fingerprint)))
+
+
+def _command(hosts: Sequence[Surveyed]) -> str:
+    """What to type for hosts that want a password; without names it means all that are not managed yet."""
+    names = [",".join(each.host.name for each in hosts)] if len(hosts) <= NAMED else []
+    login = any(each.status is Status.AUTH_FAILED for each in hosts)
+    return " ".join(("orchestrator bootstrap", *names, "--ask-pass" if login else "--ask-become-pass"))
 
 
 def _wants_password(each: Surveyed) -> bool:
