@@ -23,6 +23,7 @@ from orchestrator.inventory.model import Host
 from orchestrator.ssh.certificates import HostCertificate, host_certificate, sources_of, user_certificate
 from orchestrator.ssh.keymaking import KeyFile, describe, make_key, refuse_a_second_key
 from orchestrator.ssh.keys import Keys
+from orchestrator.ssh.method import Fresh
 from orchestrator.ssh.trust import HostKey, Trust
 
 USER_KEY, HOST_KEY = "user_ed25519", "host_ed25519"
@@ -69,20 +70,24 @@ class Authority:
             return (error,)
         return ()
 
-    async def identity(self, host: Host) -> asyncssh.SSHKeyPair | None:
-        """A key of its own for one login to `host`, with a certificate for some minutes; None without an authority.
+    async def identity(self, host: Host) -> Fresh | None:
+        """What makes, each time it is called, a key for one login to `host` with a certificate for some minutes.
 
-        It is for the login account alone, and from the addresses of the inventory's ``bootstrap_from`` alone where
-        these are plain. The key is never written down. Raises KeyFileError when the authority is locked.
+        The certificate is for the login account alone, and from the addresses of the inventory's ``bootstrap_from``
+        alone where these are plain. The key is never written down. None without an authority. Raises KeyFileError when
+        the authority is locked.
         """
         if not (self._folder / USER_KEY).exists():
             return None
         authority = await self._keys.private(self._folder / USER_KEY)
-        key = asyncssh.generate_private_key("ssh-ed25519")
-        certificate = user_certificate(
-            authority, key, host.user or getpass.getuser(), sources_of(str(host.vars.get("bootstrap_from") or ""))
-        )
-        return asyncssh.load_keypairs([(key, certificate)])[0]
+        account = host.user or getpass.getuser()
+        sources = sources_of(str(host.vars.get("bootstrap_from") or ""))
+
+        def make() -> asyncssh.SSHKeyPair:
+            key = asyncssh.generate_private_key("ssh-ed25519")
+            return asyncssh.load_keypairs([(key, user_certificate(authority, key, account, sources))])[0]
+
+        return make
 
     # -- hosts
 

@@ -20,7 +20,7 @@ from orchestrator.ssh.hostkey import distrust, host_key_algorithms
 from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link
-from orchestrator.ssh.method import Candidate, Passwords, Usable
+from orchestrator.ssh.method import Candidate, Fresh, Passwords, Usable
 from orchestrator.ssh.resolve import resolve
 from orchestrator.ssh.result import Status
 from orchestrator.ssh.trust import HostKey, Pins, Trust
@@ -52,7 +52,7 @@ _MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac
 class _Client(Candidate):
     """Remembers what the server showed. It trusts nothing by itself: only the pins handed to asyncssh can."""
 
-    def __init__(self, keys: Sequence[Usable] = (), password: str | None = None) -> None:
+    def __init__(self, keys: Sequence[Usable | Fresh] = (), password: str | None = None) -> None:
         super().__init__(keys, password)
         self._on_lost: Callable[[Exception | None], None] | None = None
         self._lost: list[Exception | None] = []
@@ -90,7 +90,7 @@ class Attempt:
     host: Host
     pins: Pins
     tunnel: Link | None
-    keys: Sequence[Usable] = ()
+    keys: Sequence[Usable | Fresh] = ()
     password: str | None = field(default=None, repr=False)
     client: _Client = field(init=False)
     stage: str = field(default="looking up the name")
@@ -157,9 +157,9 @@ class Dialer:
         connection.abort()
         raise AssertionError("unreachable: nothing is pinned, so no key can be accepted")
 
-    async def _offered_to(self, host: Host, *, only_way: bool) -> Sequence[Usable]:
+    async def _offered_to(self, host: Host, *, only_way: bool) -> Sequence[Usable | Fresh]:
         """A certificate of our authority, then plain keys; without any, NoConnection if there is no other way in."""
-        offered: list[Usable] = []
+        offered: list[Usable | Fresh] = []
         problem: KeyFileError | None = None
         try:
             identity = await self._authority.identity(host) if self._authority else None

@@ -14,6 +14,7 @@ from orchestrator.inventory.model import Host
 from orchestrator.ssh.failure import one_line
 
 Usable = asyncssh.SSHKey | asyncssh.SSHKeyPair
+Fresh = Callable[[], asyncssh.SSHKeyPair]
 Passwords = Callable[[Host], str | None]
 
 
@@ -39,11 +40,13 @@ class Method:
 class Candidate(asyncssh.SSHClient):
     """Our side of one authentication: each of `keys` in turn, then `password` once, whichever way the server asks.
 
+    A fresh key is made when its turn comes: a certificate must not grow old while its connection waits in a queue.
+
     A refused password (`sent` tells whether it was) is never sent a second time, not by another method either: servers
     count each failure and lock our address out (PerSourcePenalties, sshd_config(5)).
     """
 
-    def __init__(self, keys: Sequence[Usable], password: str | None) -> None:
+    def __init__(self, keys: Sequence[Usable | Fresh], password: str | None) -> None:
         self._keys = list(keys)
         self._password = password
         self.sent = False
@@ -70,7 +73,8 @@ class Candidate(asyncssh.SSHClient):
         """The next key, alone: so we know which one it was."""
         if not self._keys:
             return None
-        key = self._keys.pop(0)
+        offered = self._keys.pop(0)
+        key = offered if isinstance(offered, asyncssh.SSHKey | asyncssh.SSHKeyPair) else offered()
         self.method = Method.of(key)
         return [key]
 
