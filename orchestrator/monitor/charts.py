@@ -165,8 +165,9 @@ def _lines(axes: Axes, chart: Chart, style: Style) -> None:
         axes.fill_between(times, low, high, color=style.ink, alpha=0.18, linewidth=0, label=label)  # type: ignore[arg-type]
     for line, colour in zip(shown, style.lines, strict=False):
         times, values = _broken(line.points, chart.gap)
-        alone = len(line.points) == 1
-        axes.plot(times, values, color=colour, linewidth=3, marker="o" if alone else "", label=_name(line.name))  # type: ignore[arg-type]
+        mark = "o" if len(line.points) == 1 else ""
+        # Not clipped: at 100 % half of the line would be missing.
+        axes.plot(times, values, color=colour, linewidth=3, marker=mark, label=_name(line.name), clip_on=False)  # type: ignore[arg-type]
         if len(chart.lines) == 1:
             axes.fill_between(times, 0, values, color=colour, alpha=0.15, linewidth=0)  # type: ignore[arg-type]
 
