@@ -13,6 +13,7 @@ from orchestrator.bot.commands.execution import Executor
 from orchestrator.bot.commands.general import General
 from orchestrator.bot.commands.hostediting import HostEditing
 from orchestrator.bot.commands.hostform import HostForm
+from orchestrator.bot.commands.hostwriting import HostWriter
 from orchestrator.bot.commands.playing import Playing
 from orchestrator.bot.commands.ports import Ports
 from orchestrator.bot.commands.readings import PICTURE_USAGE, Monitoring
@@ -61,18 +62,24 @@ def build_router(services: Services) -> Router:
         catalogues=services.catalogues,
     )
 
-    form = HostForm(services.inventory, services.editor, services.dialogues, services.catalogues)
-    editing = HostEditing(
+    writer = HostWriter(
         inventory=services.inventory,
         editor=services.editor,
         refresh=services.refresh,
+        trust=services.trust,
+        door=services.door,
+        catalogues=services.catalogues,
+    )
+    form = HostForm(services.inventory, writer, services.dialogues, services.catalogues)
+    editing = HostEditing(
+        inventory=services.inventory,
+        writer=writer,
         trust=services.trust,
         state=services.state,
         door=services.door,
         catalogues=services.catalogues,
         form=form,
     )
-    form.carry_out = editing.carry_out
     trusting = Trusting(
         inventory=services.inventory,
         trust=services.trust,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from orchestrator.bot.commands.hostform import HostForm
+from orchestrator.bot.commands.hostwriting import HostWriter
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.hostchange import HostChange, parse_line, refuse_name
 from orchestrator.bot.language import N_, Catalogues
 from orchestrator.bot.live import show
 from orchestrator.bot.render import hostediting as render
 from orchestrator.bot.render.picker import pick_host
-from orchestrator.control import Door, EditInventory, ForgetKey
+from orchestrator.control import Door, ForgetKey
 from orchestrator.inventory import Host, Inventory
-from orchestrator.inventory.edit import Edit, Editor
 from orchestrator.ssh import Phase, Trust
 from orchestrator.ssh.state import HostState
 from orchestrator.ssh.trust import known_name
@@ -25,14 +25,13 @@ REMOVE_USAGE = N_("<name>")
 
 
 class HostEditing:
-    """Edits the inventory. `refresh` puts an edit into force at once; `form` asks for what was not typed."""
+    """The commands that edit the inventory. `state` gives a host's connection; `form` asks for what was not typed."""
 
     def __init__(
         self,
         *,
         inventory: Callable[[], Inventory],
-        editor: Editor,
-        refresh: Callable[[], Awaitable[None]],
+        writer: HostWriter,
         trust: Trust,
         state: Callable[[Host], HostState],
         door: Door,
@@ -40,8 +39,7 @@ class HostEditing:
         form: HostForm,
     ) -> None:
         self._inventory = inventory
-        self._editor = editor
-        self._refresh = refresh
+        self._writer = writer
         self._trust = trust
         self._state = state
         self._door = door
@@ -54,7 +52,7 @@ class HostEditing:
         if change.name:
             refuse_name(change.name, self._inventory())
         if change.name and change.variables:
-            await self.carry_out(request, change)
+            await self._writer.carry_out(request, change)
         else:
             await self._form.begin(request, change)
 
@@ -64,7 +62,7 @@ class HostEditing:
         if not change.name:
             await self._pick(request, "host_set", SET_USAGE, "form.set")
         elif change.variables:
-            await self.carry_out(request, change)
+            await self._writer.carry_out(request, change)
         else:
             host = self._inventory().host(change.name)
             await self._form.begin(request, HostChange("set", host.name))
@@ -83,7 +81,7 @@ class HostEditing:
     async def removal(self, request: Request) -> None:
         """[Remove it]."""
         host = self._inventory().host((request.args or {})["host"])
-        await self._write(request, HostChange("remove", host.name))
+        await self._writer.write(request, HostChange("remove", host.name))
         pins = 0
         if not self._shares_its_keys(host):
             async with self._door.open(request.actor, ForgetKey(host)) as passage:
@@ -97,33 +95,9 @@ class HostEditing:
         message = render.kept((request.args or {})["host"], self._catalogues.locale(request.language))
         await show(request.chat, message, request.message_id)
 
-    async def carry_out(self, request: Request, change: HostChange) -> None:
-        """Make a change and show what came of it, in the message that was tapped, else in a new one."""
-        edit = await self._write(request, change)
-        locale = self._catalogues.locale(request.language)
-        if change.verb == "add":
-            host = edit.inventory.host(change.name)
-            trusted = host.local or bool(self._trust.lookup(host))
-            old = set(self._inventory().warnings)
-            doubts = [warning for warning in edit.inventory.warnings if warning not in old]
-            message = render.added(host, doubts, locale, trusted=trusted)
-        else:
-            message = render.changed(change.name, edit.diff, locale)
-        await show(request.chat, message, request.message_id)
-
-    async def _write(self, request: Request, change: HostChange) -> Edit:
-        edit = await asyncio.to_thread(change.work_out, self._editor)
-        if not edit.diff:
-            return edit
-        async with self._door.open(request.actor, EditInventory(change.sentence)) as passage:
-            await asyncio.to_thread(self._editor.write, edit)
-            passage.record({"status": "ok", "file": edit.label})
-        await self._refresh()
-        return edit
-
     async def _ask_removal(self, request: Request, host: Host) -> None:
         # Worked out before it is asked: what cannot be done is not offered.
-        await asyncio.to_thread(HostChange("remove", host.name).work_out, self._editor)
+        await self._writer.work_out(HostChange("remove", host.name))
         locale = self._catalogues.locale(request.language)
         _ = locale.gettext
         lost = []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
+from orchestrator.bot.commands.hostwriting import HostWriter
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.hostchange import HostChange, refuse_name
 from orchestrator.bot.language import Catalogues
@@ -15,24 +16,19 @@ from orchestrator.bot.message import Message
 from orchestrator.bot.render import hostform as render
 from orchestrator.errors import UsageError
 from orchestrator.inventory import Inventory
-from orchestrator.inventory.edit import Editor
 from orchestrator.store import Dialogue, Dialogues, Place
 
 KIND = "host"
 
-CarryOut = Callable[[Request, HostChange], Awaitable[None]]
-
 
 class HostForm:
-    """The conversation of ``/host_add`` and ``/host_set``. Set `carry_out` to what makes the change in the end."""
-
-    carry_out: CarryOut
+    """The conversation of ``/host_add`` and ``/host_set``; `writer` makes the change in the end."""
 
     def __init__(
-        self, inventory: Callable[[], Inventory], editor: Editor, dialogues: Dialogues, catalogues: Catalogues
+        self, inventory: Callable[[], Inventory], writer: HostWriter, dialogues: Dialogues, catalogues: Catalogues
     ) -> None:
         self._inventory = inventory
-        self._editor = editor
+        self._writer = writer
         self._dialogues = dialogues
         self._catalogues = catalogues
         self._alone = asyncio.Lock()
@@ -86,7 +82,7 @@ class HostForm:
             change, _ = await self._under_way(request)
             if change.verb == "add":
                 refuse_name(change.name, self._inventory())
-            await self.carry_out(request, change)
+            await self._writer.carry_out(request, change)
             await self._dialogues.end(_place(request))
 
     async def cancel(self, request: Request) -> None:
@@ -118,7 +114,7 @@ class HostForm:
         inventory = self._inventory()
         host = None
         if change.name:  # judged before it is remembered
-            edit = await asyncio.to_thread(change.work_out, self._editor)
+            edit = await self._writer.work_out(change)
             host = edit.inventory.host(change.name)
         dialogue = Dialogue(KIND, secrets.token_urlsafe(6), _state(change, asking))
         await self._dialogues.put(_place(request), dialogue)
