@@ -18,8 +18,10 @@ from orchestrator.home import Home, refuse_open_home
 from orchestrator.inventory import Inventory
 from orchestrator.liveinventory import Broken, LiveInventory, Mended
 from orchestrator.monitor.client import PrometheusClient, PrometheusError
+from orchestrator.monitor.configure import snippet, spelled
 from orchestrator.monitor.meters import Gauges, Meters
 from orchestrator.monitor.query import Absence, Metrics
+from orchestrator.monitor.supervise import OwnPrometheus, Programs, installed
 from orchestrator.readings import Readings
 from orchestrator.settings import Settings
 from orchestrator.ssh import Authority, Keys, Passphrase, Pool, Succession, Trust, passphrase_file
@@ -51,6 +53,8 @@ class App:
     door: Door
     meters: Meters
     metrics: Metrics
+    prometheus: OwnPrometheus | None
+    """The one that we run; None where PROMETHEUS_URL names somebody's."""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
@@ -69,7 +73,7 @@ class App:
         Succession(home.keys).sweep()
         keys = Keys(home.keys, passphrase=ask, agent=_agent(settings))
         authority = Authority(home.authority, keys)
-        prometheus = PrometheusClient(_prometheus(settings))
+        client = PrometheusClient(settings.prometheus_url or f"http://{spelled(settings.prometheus_listen)}")
         database = await Database.open(home.state / "orchestrator.db")
         try:
             audit = AuditLog(database)
@@ -91,11 +95,12 @@ class App:
                     outbox=outbox,
                     door=door,
                     meters=meters,
-                    metrics=Metrics(prometheus),
+                    metrics=Metrics(client),
+                    prometheus=None if settings.prometheus_url else _prometheus(home, settings),
                 )
         finally:
             await database.close()
-            prometheus.close()
+            client.close()
 
     @property
     def inventory(self) -> Inventory:
@@ -160,7 +165,6 @@ class App:
 
         Raises SettingsError when LISTEN cannot be had.
         """
-        from orchestrator.monitor.configure import spelled
         from orchestrator.monitor.endpoints import Endpoints
         from orchestrator.monitor.server import serving
 
@@ -192,33 +196,16 @@ class App:
 
         Without one the block runs all the same; the log says why there is none.
         """
-        work = self._judge_prometheus() if self.settings.prometheus_url else self._run_prometheus()
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(self.prometheus.run() if self.prometheus else self._judge_prometheus())
+        task.add_done_callback(_told)
         try:
             yield
         finally:
             task.cancel()
             await asyncio.wait([task])
 
-    async def _run_prometheus(self) -> None:
-        from orchestrator.monitor.releases import Releases
-        from orchestrator.monitor.supervise import OwnPrometheus, find
-
-        home, settings = self.home, self.settings
-        releases = Releases(home.state / "downloads")
-        own = OwnPrometheus(
-            home.path / "prometheus",
-            home.state / "prometheus",
-            listen=settings.prometheus_listen,
-            scraped=settings.listen,
-            find=lambda: find(releases),
-        )
-        await own.run()
-
     async def _judge_prometheus(self) -> None:
         """Say what to add to somebody's own Prometheus when it does not scrape through us."""
-        from orchestrator.monitor.configure import snippet
-
         names = self.inventory.hosts.names
         try:
             absences = await self.metrics.absence(names)
@@ -239,10 +226,28 @@ class App:
             await self.outbox.add("inventory.mended", event.changes, key=f"inventory.mended {self.live.version}")
 
 
-def _prometheus(settings: Settings) -> str:
-    from orchestrator.monitor.configure import spelled
+def _prometheus(home: Home, settings: Settings) -> OwnPrometheus:
+    async def find() -> Programs:
+        from orchestrator.monitor.releases import Releases
 
-    return settings.prometheus_url or f"http://{spelled(settings.prometheus_listen)}"
+        if found := installed():
+            return found
+        folder = await Releases(home.state / "downloads").unpacked("prometheus")
+        return Programs(folder / "prometheus", folder / "promtool")
+
+    return OwnPrometheus(
+        home.path / "prometheus",
+        home.state / "prometheus",
+        listen=settings.prometheus_listen,
+        scraped=settings.listen,
+        find=find,
+    )
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    """Nobody waits for it, so what it fails of must be said here."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("nobody looks after Prometheus any more", exc_info=error)
 
 
 def _agent(settings: Settings) -> str | None:

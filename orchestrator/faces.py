@@ -156,6 +156,7 @@ class Faces:
             database=_size(app.database.path),
             trouble=trouble,
             inventory=app.live.problem,
+            prometheus=app.prometheus.problem if app.prometheus else "",
             unfinished=unfinished,
             backlog=backlog,
         )

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -146,6 +147,13 @@ class Settings(BaseModel):
             raise ValueError("is not ADDRESS:PORT with a port from 1 to 65535")
         return address.strip("[]"), int(port)
 
+    @field_validator("prometheus_listen")
+    @classmethod
+    def _only_here(cls, value: tuple[str, int]) -> tuple[str, int]:
+        if value[0] != "localhost" and not _is_loopback(value[0]):
+            raise ValueError("can be reached from elsewhere, and Prometheus asks nobody who they are")
+        return value
+
     @field_validator("orchestrator_language", mode="before")
     @classmethod
     def _language(cls, value: str) -> str:
@@ -175,6 +183,13 @@ class Settings(BaseModel):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("is not a time zone of the tz database") from None
         return name
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _dotenv(path: Path) -> Mapping[str, str | None]:

@@ -78,7 +78,9 @@ def _tell_now(metric: Metric, found: Sequence[Now], *, as_json: bool) -> frozens
     if as_json:
         print_json({"metric": metric.value, "hosts": [_now_json(each) for each in found]})
     else:
-        rows = [(each.host, f"{reading.value:.1%}", reading.mount) for each in found for reading in each.readings]
+        rows = [
+            (each.host, f"{reading.value:.1%}", reason(reading.mount)) for each in found for reading in each.readings
+        ]
         if rows:
             print_table([("HOST", metric.value.upper(), "MOUNT" if metric == "disk" else ""), *rows])
     for each in found:
@@ -112,7 +114,7 @@ def _tell_history(metric: Metric, history: History, window: Window, *, as_json: 
         )
     elif history.series:
         rows = [
-            (each.host, f"{each.last:.1%}", f"{each.mean:.1%}", f"{each.most:.1%}", each.mount)
+            (each.host, f"{each.last:.1%}", f"{each.mean:.1%}", f"{each.most:.1%}", reason(each.mount))
             for each in history.series
         ]
         print_table([("HOST", "LAST", "AVERAGE", "HIGHEST", "MOUNT" if metric == "disk" else ""), *rows])

@@ -12,14 +12,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.monitor.configure import NAME, put_in_force, spelled
 from orchestrator.monitor.daemon import running
-
-if TYPE_CHECKING:
-    from orchestrator.monitor.releases import Releases
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +47,6 @@ def installed() -> Programs | None:
     places = os.pathsep.join((os.environ.get("PATH", ""), *SEARCHED))
     prometheus, promtool = (shutil.which(name, path=places) for name in ("prometheus", "promtool"))
     return Programs(Path(prometheus).resolve(), Path(promtool).resolve()) if prometheus and promtool else None
-
-
-async def find(releases: Releases) -> Programs:
-    """The programs of this machine, else those of the pinned release, fetched if need be; raises ReleaseError."""
-    if found := installed():
-        return found
-    folder = await releases.unpacked("prometheus")
-    return Programs(folder / "prometheus", folder / "promtool")
 
 
 class OwnPrometheus:

@@ -155,6 +155,14 @@ async def test_status_says_what_is_wrong_and_refreshes(node: Node) -> None:
     assert answer.first_line == "🩺 I am well"
 
 
+async def test_status_says_why_there_are_no_charts(node: Node) -> None:
+    node.report = replace(node.report, prometheus="127.0.0.1:9090: Prometheus cannot listen here")
+    answer = await node.person().say("/status")
+    assert answer.first_line == "🩺 Something needs a look"
+    assert "⚠ There are no charts: 127.0.0.1:9090: Prometheus cannot listen here" in answer.text
+    assert "目前沒有圖表" in (await node.person(language="zh_TW").say("/status")).text
+
+
 async def test_status_counts_what_could_not_be_delivered(node: Node) -> None:
     well = node.report
     since = datetime.now(UTC) - timedelta(minutes=5)

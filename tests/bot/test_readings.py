@@ -90,6 +90,24 @@ def test_a_caption_fits_under_its_picture(language: str) -> None:
     assert length(Html(render.nothing(view, History((), missing), locale).html)) <= TEXT_LIMIT
 
 
+@BOTH
+def test_what_a_host_calls_its_disks_is_data(language: str) -> None:
+    locale = Catalogues().locale(language)
+    evil = "/a\n🟢 web2 0%\x1b[2J</pre><b>\u202e"
+    found = [Now("web1", (Reading(0.95, evil),)), Now("db1", (Reading(0.1, evil),))]
+    for shown_hosts in (found, found[:1]):
+        message = render.now(Metric.DISK, "all", shown_hosts, datetime.now(UTC), locale)
+        lines = shown(Html(message.html)).splitlines()
+        assert not any(line.startswith("🟢 web2") for line in lines)
+        assert "\x1b" not in message.html
+        assert "<b>\u202e" not in message.html
+    series = (Series("web1", ((WINDOW.start, 0.5),), evil), Series("web1", ((WINDOW.start, 0.4),), "/"))
+    view = View(Metric.DISK, "web1", WINDOW, 60)
+    drawn = render.chart(view, History(series, {}), locale, dark=False)
+    assert "\n" not in drawn.lines[0].name
+    assert "</pre><b>" not in render.picture(view, History(series, {}), b"png", locale).html
+
+
 async def test_buttons_of_hosts_that_are_gone_say_so(node: Node) -> None:
     person = node.person()
     await person.say("/mon_cpu web1")

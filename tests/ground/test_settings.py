@@ -72,6 +72,8 @@ def test_chats_with_topics(home: Home) -> None:
         ("ALERTMANAGER_URL", "https://:80", "is not an http:// or https:// address"),
         ("LISTEN", "8002", "is not ADDRESS:PORT"),
         ("LISTEN", "127.0.0.1:99999", "is not ADDRESS:PORT"),
+        ("PROMETHEUS_LISTEN", "0.0.0.0:9090", "can be reached from elsewhere"),
+        ("PROMETHEUS_LISTEN", "prometheus.example:9090", "can be reached from elsewhere"),
         ("ORCHESTRATOR_LANGUAGE", "fr", "is neither en nor zh-TW"),
         ("TZ", "Mars/Olympus", "is not a time zone"),
         ("TZ", "../../etc/passwd", "is not a time zone"),

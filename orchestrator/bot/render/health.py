@@ -33,7 +33,7 @@ class SelfReport:
     `last_poll` is when Telegram last answered, None when it never did (`telegram` is False: not in use).
     `database` is its size in bytes, `trouble` why it cannot be used, empty when it can. `unfinished` is how many
     requests an earlier process left without an outcome. `inventory` is what is wrong with its files now, empty
-    when nothing is. `backlog` is what the outbox could not deliver.
+    when nothing is, and `prometheus` why ours does not run. `backlog` is what the outbox could not deliver.
     """
 
     version: str
@@ -46,6 +46,7 @@ class SelfReport:
     trouble: str
     unfinished: int
     inventory: str = ""
+    prometheus: str = ""
     backlog: Backlog = Backlog()  # noqa: RUF009 - frozen
 
 
@@ -60,6 +61,7 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
         _("The inventory stays as it was: {problem}").format(problem=cut_units(report.inventory, 500))
         if report.inventory
         else "",
+        _("There are no charts: {problem}").format(problem=cut_units(report.prometheus, 500)) if report.prometheus else "",
         locale.ngettext(
             "{n} earlier request has no known outcome.",
             "{n} earlier requests have no known outcome.",

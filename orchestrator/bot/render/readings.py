@@ -10,6 +10,7 @@ from orchestrator.bot.language import N_, Locale
 from orchestrator.bot.message import Button, Document, Message
 from orchestrator.bot.phrases import translate
 from orchestrator.bot.render.markup import COLUMNS, Html, bold, cut, esc, lines, pad, pre, table, width
+from orchestrator.fleet import clean_line
 from orchestrator.monitor.charts import Chart, Line
 from orchestrator.monitor.query import THRESHOLD, Metric, Series
 from orchestrator.monitor.window import Window
@@ -66,7 +67,9 @@ def _note(found: Now, locale: Locale) -> Html:
 
 
 def _mounts(found: Now) -> Html:
-    return pre("\n".join(_rows([(reading.mount, _percent(reading.value)) for reading in found.readings[:MOST_ROWS]])))
+    """Mount points are the host's words: on one line each."""
+    rows = [(_short(reading.mount, COLUMNS - 6), _percent(reading.value)) for reading in found.readings[:MOST_ROWS]]
+    return pre("\n".join(table(rows, right=frozenset({1}))))
 
 
 def _many(metric: Metric, found: Sequence[Now], locale: Locale) -> str:
@@ -80,7 +83,7 @@ def _many(metric: Metric, found: Sequence[Now], locale: Locale) -> str:
         if each.readings:
             first = each.readings[0]
             rows.append(f"{_mark(metric, first.value)} {pad(name, _column(shown))} {_percent(first.value):>4}")
-            rows[-1] += f" {cut(first.mount, COLUMNS - width(rows[-1]) - 1)}" if first.mount else ""
+            rows[-1] += f" {_short(first.mount, COLUMNS - width(rows[-1]) - 1)}" if first.mount else ""
         else:
             line = f"⚪ {pad(name, _column(shown))} "
             rows.append(line + cut(translate(each.why, locale), COLUMNS - width(line)))
@@ -108,7 +111,7 @@ def chart(view: View, history: History, locale: Locale, *, dark: bool) -> Chart:
     alone = len({series.host for series in history.series}) == 1
     return Chart(
         title=f"{locale.gettext(LABELS[view.metric])} · {cut(view.what, 40)}",
-        lines=[Line(each.mount or each.host if alone else each.host, each.points) for each in _drawn(history)],
+        lines=[Line(_name(each, alone), each.points) for each in _drawn(history)],
         start=view.window.start,
         end=view.window.end,
         gap=2.5 * view.window.step,
@@ -136,7 +139,7 @@ def picture(view: View, history: History, png: bytes, locale: Locale) -> Message
     else:
         shown = sorted(drawn, key=lambda series: -series.most)[:MOST_IN_CAPTION]
         columns = ["", _("last"), _("avg"), _("max")]
-        names = [cut(series.mount or series.host if alone else series.host, 16) for series in shown]
+        names = [cut(_name(series, alone), 16) for series in shown]
         numbers = [map(_percent, (series.last, series.mean, series.most)) for series in shown]
         rows = [[name, *each] for name, each in zip(names, numbers, strict=True)]
         more = [_("and {n} more").format(n=len(drawn) - len(shown))] if len(drawn) > len(shown) else []
@@ -207,8 +210,13 @@ def _chart_buttons(view: View, locale: Locale) -> tuple[tuple[Button, ...], ...]
     return tuple(charts), (Button("↻", "mon.chart", same), Button("◐", "mon.style", same))
 
 
-def _rows(rows: Sequence[Sequence[str]]) -> list[str]:
-    return table([[cut(name, COLUMNS - 6), value] for name, value in rows], right=frozenset({1}))
+def _name(series: Series, alone: bool) -> str:
+    """What tells it from the others: of one host the mount point, which is the host's word."""
+    return _short(series.mount, 60) if alone and series.mount else series.host
+
+
+def _short(text: str, columns: int) -> str:
+    return cut(clean_line(text, 200), columns)
 
 
 def _mark(metric: Metric, value: float) -> str:
