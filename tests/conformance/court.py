@@ -18,10 +18,11 @@ _AT_ONCE = 2
 
 
 class Court:
-    """Boots twins called after `name` and tries `cases` in order; `verdicts` come by the name of the case."""
+    """Boots twins called after `name` and tries `cases` in order, so many `at_once`; `verdicts` come by the name of the
+    case."""
 
-    def __init__(self, name: str, cases: Sequence[Case], *, release: str = "bookworm") -> None:
-        self._twins = [Twins(f"{name}-{number}", release) for number in range(min(_AT_ONCE, len(cases)))]
+    def __init__(self, name: str, cases: Sequence[Case], *, release: str = "bookworm", at_once: int = _AT_ONCE) -> None:
+        self._twins = [Twins(f"{name}-{number}", release) for number in range(min(at_once, len(cases)))]
         self._cases = cases
         self._idle: queue.SimpleQueue[Twins] = queue.SimpleQueue()
         self._stack = ExitStack()
@@ -31,7 +32,7 @@ class Court:
         with ExitStack() as stack:
             for twins in self._twins:
                 self._idle.put(stack.enter_context(twins))
-            pool = stack.enter_context(ThreadPoolExecutor(_AT_ONCE))
+            pool = stack.enter_context(ThreadPoolExecutor(len(self._twins)))
             stack.callback(pool.shutdown, cancel_futures=True)
             self.verdicts = {str(case): pool.submit(self._try, case) for case in self._cases}
             self._stack = stack.pop_all()
