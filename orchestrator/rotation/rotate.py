@@ -12,64 +12,20 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 
 from orchestrator.errors import UsageError
 from orchestrator.inventory import Host
 from orchestrator.rotation.accounts import account_of, accounts_of, is_way_in
 from orchestrator.rotation.authorized import AuthorizedKeys, Trouble
-from orchestrator.rotation.ledger import Ledger, Stage, Standing
+from orchestrator.rotation.ledger import Ledger, Stage
 from orchestrator.rotation.lines import PublicKey, holds, put_beside, without
+from orchestrator.rotation.model import Outcome, Step, Tell
 from orchestrator.ssh import Command, Keys, NoConnection, Pool, Result, Status, Succession, Turn
 
 _WIDTH = 32  # hosts at work at once, as many as connections are opened at once
 
 _STOPPED = "stopped before it was finished"
-
-
-class Step(StrEnum):
-    """What just happened, to a host or, the first and the last two, to our own key files."""
-
-    MADE = "made"
-    ADDED = "added"
-    PROVEN = "proven"
-    PROMOTED = "promoted"
-    REMOVED = "removed"
-    REFUSED = "refused"
-    SETTLED = "settled"
-    FINISHED = "finished"
-
-
-Tell = Callable[[Step, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How far a rotation is.
-
-    `turn` is NONE when it is over or was never begun; `old` and `new` are fingerprints and `began` a time, empty when
-    none was begun. `standings` are of the hosts that were meant; `elsewhere` names others that are not finished, and
-    `apart` those that were meant and are logged in to in another way.
-    """
-
-    turn: Turn
-    old: str
-    new: str
-    began: str
-    standings: tuple[Standing, ...]
-    elsewhere: tuple[str, ...]
-    apart: tuple[str, ...]
-
-    @property
-    def under_way(self) -> bool:
-        """True between the first step and the last, over all hosts."""
-        return self.turn is not Turn.NONE
-
-    @property
-    def complete(self) -> bool:
-        """True when every host that was meant is finished."""
-        return all(standing.stage.finished for standing in self.standings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +70,10 @@ class Rotation:
             tuple(host.name for host in chosen if host.name not in meant),
         )
 
+    def to_do(self, chosen: Iterable[Host]) -> Sequence[Host]:
+        """What `run` would work on: those of `chosen` that use the key and are not finished, and the ways into them."""
+        return self._unfinished(self._concerned(chosen))
+
     async def run(self, chosen: Iterable[Host], everyone: Iterable[Host], comment: str) -> Outcome:
         """Begin a rotation or go on with one, on the hosts of `chosen` that use the key.
 
@@ -150,10 +110,6 @@ class Rotation:
         )
         return [account for host in meant for account in accounts_of(host)]
 
-    def to_do(self, chosen: Iterable[Host]) -> Sequence[Host]:
-        """What `run` would work on: those of `chosen` that use the key and are not finished, and the ways into them."""
-        return self._unfinished(self._concerned(chosen))
-
     def _unfinished(self, hosts: Iterable[Host]) -> list[Host]:
         return [host for host in hosts if not self._ledger.standing(host).stage.finished]
 
@@ -166,6 +122,9 @@ class Rotation:
             await asyncio.to_thread(files.begin, comment, await self._keys.passphrase_of(files.current))
             self._tell(Step.MADE, "")
         new = PublicKey.parse(await self._keys.public(files.new))
+        if old.data == new.data:
+            remedy = "Move one of them away"
+            raise UsageError(f"{files.old.name} and {files.new.name} are one key", where=str(files.new), remedy=remedy)
         self._ledger.open(old.fingerprint, new.fingerprint)
         return _Pair(old, new)
 

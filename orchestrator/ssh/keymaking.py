@@ -17,7 +17,7 @@ from orchestrator.errors import KeyFileError, UsageError
 KEY_NAME = "id_ed25519"
 # During a rotation (see succession.py): the key that comes, and the one that goes.
 SUCCESSOR = "next_ed25519"
-PREDECESSOR = f"{KEY_NAME}.old"
+PREDECESSOR = f"{KEY_NAME}.retiring"  # no name that a person would give a copy
 
 # What a key is for, by where it lies; other id_* are keys to log in with, too.
 _USES = {

@@ -1,7 +1,7 @@
 """The key files of a rotation: the key in use, its successor before the change, its predecessor after it.
 
 ``id_ed25519`` is whole and in use at every moment. ``next_ed25519`` is a key that nobody uses yet; no connection offers
-it by itself. ``id_ed25519.old`` is what was in use before: every connection still offers it, after the new one, to
+it by itself. ``id_ed25519.retiring`` is what was in use before: every connection still offers it, after the new one, to
 hosts that do not know the new one yet. Each step is one rename or link on the disk: a power cut leaves it done, or not.
 """
 

@@ -57,7 +57,7 @@ def test_from_the_question_to_the_last_host(home: Fleet) -> None:
     assert keys["rotation"] == "retiring"
     assert {Path(each["path"]).name: each["use"] for each in keys["keys"]} == {
         "id_ed25519": "logs in",
-        "id_ed25519.old": "to go",
+        "id_ed25519.retiring": "to go",
     }
     assert "keys rotate --status" in orchestrator(path, "keys", "show").err
     home.servers[1].start()

@@ -199,7 +199,7 @@ def test_a_passphrase_from_systemd(home: Home) -> None:
         ("keys/ca", 0o722, "others can write it. Run: chmod go-w"),
         ("keys/known_hosts", 0o646, "others can write it. Run: chmod go-w"),
         ("keys/id_ed25519", 0o640, "others can read or write it. Run: chmod 600"),
-        ("keys/id_ed25519.old", 0o604, "others can read or write it. Run: chmod 600"),
+        ("keys/id_ed25519.retiring", 0o604, "others can read or write it. Run: chmod 600"),
         ("keys/next_ed25519", 0o644, "others can read or write it. Run: chmod 600"),
         ("keys/ca/user_ed25519", 0o644, "others can read or write it. Run: chmod 600"),
         ("keys/of a host", 0o644, "others can read or write it. Run: chmod 600"),
@@ -212,7 +212,7 @@ def test_what_others_can_read_or_change_stops_the_start(home: Home, name: str, m
     home.state.mkdir(mode=0o700)
     (home.keys / "id_ed25519.pub").touch(mode=0o644)
     (home.keys / "known_hosts").touch(mode=0o644)
-    for key in ("id_ed25519", "id_ed25519.old", "next_ed25519", "ca/user_ed25519", "of a host"):
+    for key in ("id_ed25519", "id_ed25519.retiring", "next_ed25519", "ca/user_ed25519", "of a host"):
         (home.keys / key).write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
         (home.keys / key).chmod(0o600)
     refuse_open_home(home)

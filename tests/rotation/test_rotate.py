@@ -110,7 +110,7 @@ async def test_some_hosts_first(site: Site) -> None:
     servers = [site.add() for _ in range(2)]
     await site.rotate(site.hosts[:1])
     assert site.turn() is Turn.RETIRING
-    assert (site.keys / "id_ed25519.old").exists()
+    assert (site.keys / "id_ed25519.retiring").exists()
     assert lets_in(servers[1], site.keys / "id_ed25519") is False
     assert await site.reached() == {Status.OK}
     await site.rotate(site.hosts[1:])
@@ -248,6 +248,14 @@ async def test_the_account_that_bootstrap_comes_in_by(site: Site) -> None:
     site.authorized(2).write_text("")
     standings = await site.rotate(everyone=both)
     assert [standing.stage for standing in standings.values()] == [Stage.DONE, Stage.UNUSED]
+
+
+async def test_a_copy_of_the_key_is_no_key_to_rotate_from(site: Site) -> None:
+    server = site.add()
+    shutil.copy(site.keys / "id_ed25519", site.files.predecessor)
+    with pytest.raises(UsageError, match="are one key"):
+        await site.rotate()
+    assert lets_in(server, site.keys / "id_ed25519")
 
 
 async def test_hosts_with_keys_of_their_own_are_not_meant(site: Site) -> None:
