@@ -1,3 +1,4 @@
+#!/bin/sh
 # Reads and replaces the files that say which keys may log in to the account that runs this: sshd's own two names for
 # them (AuthorizedKeysFile, sshd_config(5)). Only sshd -T as root could tell others.
 #
