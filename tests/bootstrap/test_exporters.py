@@ -194,6 +194,39 @@ def test_runit_and_cron_keep_it_running_where_there_is_no_systemd(lab: Lab, home
         until(partial(stands_as, host, before[host.name]))
 
 
+def test_a_package_that_others_need_by_now_stays(lab: Lab, home: Path) -> None:
+    ours, host = Ours(home), lab.hosts[PACKAGED]
+    options = ["--limit", host.name]
+    assert troubles(ours.play(PLAYBOOKS / "node_exporter.yml", options)) == []
+    host.run(LATER)
+    retired = ours.play(PLAYBOOKS / "retire.yml", options)
+    assert troubles(retired) == []
+    outcomes = {task.name: task.hosts[host.name] for task in retired.tasks}
+    assert outcomes["Remove the packages that we installed"].outcome == "skipped"
+    assert outcomes["Say which packages stay"].result["msg"] == (
+        "These packages stay, since others need them by now (lab-later): prometheus-node-exporter"
+    )
+    assert host.run("dpkg-query -Wf '${db:Status-Status} ' lab-later prometheus-node-exporter").stdout.split() == [
+        "installed",
+        "installed",
+    ]
+
+
+LATER = """
+mkdir -p /srv/later/DEBIAN
+cat >/srv/later/DEBIAN/control <<'END'
+Package: lab-later
+Version: 1
+Architecture: all
+Maintainer: Lab <lab@example.org>
+Depends: prometheus-node-exporter
+Description: needs it
+END
+dpkg-deb --root-owner-group --build /srv/later /srv/later.deb >/dev/null
+dpkg -i /srv/later.deb >/dev/null
+"""
+
+
 def listens(host: LabHost) -> bool:
     """Whether something listens where node_exporter should."""
     return "tcp 127.0.0.1:9100" in listeners(host)
