@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import signal
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,29 @@ def test_from_the_question_to_the_last_host(home: Fleet) -> None:
     database.close()
     assert [kind for kind, _ in rows] == ["intent", "result"] * 2
     assert '"state": "none"' in rows[-1][1]
+
+
+def test_interrupted_while_a_host_hangs(home: Fleet) -> None:
+    home.servers[1].signal_listener(signal.SIGSTOP)
+    try:
+        with Person(home.folder, "keys", "rotate", "--yes") as person:
+            wait_until(lambda: "next_ed25519" in {path.name for path in home.keys.iterdir()})
+            person.process.send_signal(signal.SIGINT)
+            person.sees("web2: stopped")
+            assert person.leaves() == 130
+    finally:
+        home.servers[1].signal_listener(signal.SIGCONT)
+    again = orchestrator(home.folder, "keys", "rotate", "--yes", "--json")
+    assert (again.status, again.json["rotation"]["state"]) == (0, "none")
+    assert all(lets_in(server, home.keys / "id_ed25519") for server in home.servers)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait, up to 30 s."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_two_at_once(home: Fleet) -> None:
