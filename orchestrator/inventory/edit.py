@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -248,7 +248,10 @@ def _facts(inventory: Inventory, name: str) -> object:
     if name not in inventory.hosts:
         return None
     host = inventory.hosts[name]
-    return host, dict(host.vars), set(host.groups), dict(host.labels)
+    own, jump = replace(host, jump=None), host.jump
+    # A jump host of the inventory is judged by itself: an edit of it is no change of those behind it.
+    way = jump.name if jump is not None and jump.name in inventory.hosts else jump
+    return own, way, dict(host.vars), set(host.groups), dict(host.labels)
 
 
 def _short(host: Host) -> dict[str, Any]:

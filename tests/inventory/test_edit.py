@@ -102,6 +102,14 @@ def test_setting_a_variable_keeps_the_spelling_in_use(folder: Folder) -> None:
     assert changed(edit.diff) == ["-    w: {ansible_port: 22}", "+    w: {ansible_port: 2200, user: root}"]
 
 
+def test_a_jump_host_may_be_edited_though_hosts_lie_behind_it(folder: Folder) -> None:
+    folder.editor.write(folder.editor.set("db2", {"jump": "web1"}))
+    folder.editor.write(folder.editor.set("web1", {"user": "gate"}))
+    jump = load(folder.path).hosts["db2"].jump
+    assert jump is not None
+    assert jump.user == "gate"
+
+
 def test_setting_one_host_of_a_range_gives_it_an_entry(folder: Folder) -> None:
     folder.editor.write(folder.editor.set("rep2", {"port": 99}))
     after = load(folder.path)
