@@ -129,6 +129,7 @@ class App:
             folder=home.playbooks,
             trust=self.trust,
             public_keys=lambda host: public_keys_for(host, home.keys, self.keys),
+            hosts=lambda: self.inventory.hosts,
             editor=Editor(home.inventory, home.state / "inventory"),
             fetch_exporter=lambda architecture: releases.fetch("node_exporter", architecture),
             authority=self.authority,

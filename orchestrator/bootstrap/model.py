@@ -95,9 +95,12 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step on one host: its `name` (``reach``, ``key``, ``login``, ``root``, ``playbook``, ``verify``, ``hostctl``,
-    ``exporter``, ``refused``, ``inventory``), whether it is `done`, and one line about it. None is for what was not, or
-    could not be, looked at."""
+    """One step on one host: its `name`, whether it is `done` (None: it was not, or could not be, looked at), and one
+    line about it.
+
+    Names are those of docs/bootstrap.md: ``reach``, ``key``, ``login``, ``facts``, ``root``, ``release``, ``verify``,
+    ``hostctl``, ``forward``, ``exporter``, ``refused``, ``inventory``.
+    """
 
     host: str
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterable
 from typing import Any
 
 from orchestrator.errors import UsageError
@@ -52,6 +53,22 @@ def wants_exporter(host: Host) -> bool:
 def wants_release(host: Host) -> bool:
     """False if it gets no node_exporter, or one that the inventory names (``node_exporter_binary``)."""
     return wants_exporter(host) and not host.vars.get("node_exporter_binary")
+
+
+def behind(host: Host, hosts: Iterable[Host]) -> list[tuple[str, int]]:
+    """The addresses and ports of those of `hosts` that are reached through `host`."""
+    return sorted(
+        {(each.address, each.port) for each in hosts if each.jump is not None and each.jump.name == host.name}
+    )
+
+
+def forwards_of(host: Host, hosts: Iterable[Host]) -> list[str]:
+    """Where the account on `host` may forward to: the hosts behind it, and what ``bootstrap_forward_to`` says."""
+    said = host.vars.get("bootstrap_forward_to") or []
+    if not isinstance(said, list):
+        raise UsageError("bootstrap_forward_to is no list", where=f"host {host.name}")
+    needed = [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in behind(host, hosts)]
+    return list(dict.fromkeys([*map(str, said), *needed]))
 
 
 def method_of(host: Host) -> str:

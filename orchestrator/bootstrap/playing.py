@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -36,9 +37,18 @@ def find_playbook(folder: Path, name: str) -> Path:
     raise UsageError(f"there is no {name}", where=str(folder), remedy="Copy it from the project's playbooks/")
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the playbook gets for one host: public `keys` that shall open its account, a `certificate` that vouches for
+    the host itself if there is one, and the places (``address:port``) that the account may `forward` to."""
+
+    keys: Sequence[str] = ()
+    certificate: str = ""
+    forward: Sequence[str] = ()
+
+
 class Playing:
-    """One playbook at `path` on the `surveyed` hosts; `keys` are the public keys that shall open each host's account,
-    and `certificates` what vouches for the hosts themselves.
+    """One playbook at `path` on the `surveyed` hosts, each with what it is `given`.
 
     `releases` is a folder with fetched releases of node_exporter, if any.
     """
@@ -49,15 +59,13 @@ class Playing:
         surveyed: Mapping[str, Surveyed],
         *,
         manner: Manner,
-        keys: Mapping[str, Sequence[str]] = MappingProxyType({}),
-        certificates: Mapping[str, str] = MappingProxyType({}),
+        given: Mapping[str, Given] = MappingProxyType({}),
         releases: Path | None = None,
     ) -> None:
         self._path = path
         self._surveyed = surveyed
         self._manner = manner
-        self._keys = keys
-        self._certificates = certificates
+        self._given = given
         self._releases = releases
         self._story = Story()
 
@@ -90,12 +98,14 @@ class Playing:
     def _variables(self) -> Mapping[str, Any]:
         """What the playbook is told. What differs from host to host is looked up there, as ``-e`` is for all."""
         manner = self._manner
+        given = {name: self._given.get(name, Given()) for name in self._surveyed}
         hosts = {
             name: {
                 "account": found.account,
                 "root": found.root is not Root.NONE,
-                "keys": list(self._keys.get(name, ())),
-                "certificate": self._certificates.get(name, ""),
+                "keys": list(given[name].keys),
+                "certificate": given[name].certificate,
+                "forward": list(given[name].forward),
                 "exporter": manner.exporter and wants_exporter(found.host),
                 "listen": "{}:{}".format(*(found.host.exporter or EXPORTER)),
             }
@@ -106,6 +116,7 @@ class Playing:
             "bootstrap_root": "root",
             "bootstrap_public_keys": "keys",
             "bootstrap_host_certificate": "certificate",
+            "bootstrap_forward_to": "forward",
             "bootstrap_exporter": "exporter",
             "node_exporter_listen": "listen",
         }

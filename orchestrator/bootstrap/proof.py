@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.bootstrap.model import Root, Step, Surveyed
@@ -13,7 +13,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.fleet import clean_line
 from orchestrator.fleet.hostctl import INSTALLED, UnreadableAnswer, read_frame
 from orchestrator.inventory import Host
-from orchestrator.ssh import Command, Pool, Status
+from orchestrator.ssh import Command, Pool, PortClosed, Status
 
 _VERB = "vitals"
 # As the sudo rule allows it and nothing else; not through HostCtl, which would do without sudo.
@@ -29,13 +29,20 @@ class Proof:
 
     pool: Pool
 
-    async def of_the_new_way(self, found: Surveyed, *, exporter: bool, stop: asyncio.Event) -> AsyncIterator[Step]:
-        """The steps that show that `found` is managed; the first that is not done is the last."""
+    async def of_the_new_way(
+        self, found: Surveyed, places: Sequence[tuple[str, int]], *, exporter: bool, stop: asyncio.Event
+    ) -> AsyncIterator[Step]:
+        """The steps that show that `found` is managed, and the way to the `places` behind it is open.
+
+        The first that is not done is the last.
+        """
         host = as_account(found)
         checks: list[tuple[str, Callable[[Host], Awaitable[tuple[bool | None, str]]]]] = [("verify", self._login)]
         if found.root is not Root.NONE:
             sudo = self._hostctl if found.facts and found.facts.sudo and found.account != "root" else _without_sudo
             checks.append(("hostctl", sudo))
+        if places:
+            checks.append(("forward", lambda host: self._forward(host, places)))
         if exporter and wants_exporter(found.host):
             checks.append(("exporter", self._exporter))
         for name, check in checks:
@@ -76,6 +83,19 @@ class Proof:
         except UnreadableAnswer as error:
             return False, f"hostctl does not answer through sudo: {result.detail or error.what}"
         return True, "hostctl answers as root"
+
+    async def _forward(self, host: Host, places: Sequence[tuple[str, int]]) -> tuple[bool, str]:
+        """Whether hosts behind this one could still be reached through it; those that are down are no matter here."""
+        for address, port in places:
+            try:
+                async with self.pool.open_tcp(host, address, port):
+                    pass
+            except PortClosed as error:
+                if error.forbidden:
+                    return False, f"{address}:{port}, a host behind it, could not be reached any more: {error.detail}"
+            except (OrchestratorError, OSError) as error:
+                return False, f"the way to {address}:{port} behind it cannot be looked at: {error}"
+        return True, f"lets through to the {len(places)} behind it"
 
     async def _exporter(self, host: Host) -> tuple[bool, str]:
         assert host.exporter is not None

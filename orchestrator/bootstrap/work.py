@@ -16,13 +16,13 @@ from typing import Self, TypeVar
 from orchestrator.bootstrap.exporters import Fetch, fetch_for
 from orchestrator.bootstrap.ledger import Ledger
 from orchestrator.bootstrap.model import Credentials, HostOutcome, Manner, OnStep, Outcome, Step, Surveyed
-from orchestrator.bootstrap.names import wants_release
-from orchestrator.bootstrap.playing import OpenPlaybooks, Playing, find_playbook
+from orchestrator.bootstrap.names import behind, forwards_of, wants_release
+from orchestrator.bootstrap.playing import Given, OpenPlaybooks, Playing, find_playbook
 from orchestrator.bootstrap.proof import Proof
 from orchestrator.bootstrap.steps import Steps
 from orchestrator.bootstrap.survey import Surveyor
 from orchestrator.bootstrap.ways import Ways
-from orchestrator.inventory import Host
+from orchestrator.inventory import Host, HostSet
 from orchestrator.inventory.edit import Editor
 from orchestrator.playbook.events import OnEvent
 from orchestrator.ssh import Authority, Passwords, Pool, Status, Trust
@@ -39,8 +39,8 @@ class Parts:
     """What the work needs of the program.
 
     Pools of its own, with and without passwords; playbooks played over given shells, those in `folder` first; the
-    public keys that open a host's account, which are those we offer it; node_exporter releases; our certificate
-    authority, whether there is one or not.
+    public keys that open a host's account, which are those we offer it; all hosts of the inventory in force, and how it
+    is edited; node_exporter releases; our certificate authority, whether there is one or not.
     """
 
     open_pool: OpenPool
@@ -48,6 +48,7 @@ class Parts:
     folder: Path
     trust: Trust
     public_keys: Callable[[Host], Awaitable[Sequence[str]]]
+    hosts: Callable[[], HostSet]
     editor: Editor
     fetch_exporter: Fetch
     authority: Authority
@@ -128,13 +129,12 @@ class Bootstrap:
         steps = Steps(surveyed, on_step)
         path = find_playbook(self._parts.folder, "bootstrap.yml")
         releases = await self._releases(steps, manner)
-        keys = {name: await self._parts.public_keys(found.host) for name, found in steps.ready.items()}
-        sign, trust = self._parts.authority.certificate_for, self._parts.trust
-        signed = {name: await sign(found.host, trust, keep=not manner.check) for name, found in steps.ready.items()}
-        playing = Playing(path, steps.ready, manner=manner, keys=keys, certificates=signed, releases=releases)
+        given = {name: await self._given(found.host, manner) for name, found in steps.ready.items()}
+        playing = Playing(path, steps.ready, manner=manner, given=given, releases=releases)
 
         async def prove(found: Surveyed, proof: Proof) -> None:
-            async for step in proof.of_the_new_way(found, exporter=manner.exporter, stop=stop):
+            places = behind(found.host, self._parts.hosts())
+            async for step in proof.of_the_new_way(found, places, exporter=manner.exporter, stop=stop):
                 steps.tell(step)
 
         return await self._work(steps, playing, on_event, stop, prove=prove, write=self._ledger.managed)
@@ -191,6 +191,15 @@ class Bootstrap:
                 if steps.judged(endings[found.host.name]).status is Status.OK:
                     steps.tell(await asyncio.to_thread(write, found))
         return steps.outcome(endings.values(), check=check, stopped=stop.is_set())
+
+    async def _given(self, host: Host, manner: Manner) -> Given:
+        """What the playbook gets for one host."""
+        parts = self._parts
+        return Given(
+            keys=await parts.public_keys(host),
+            certificate=await parts.authority.certificate_for(host, parts.trust, keep=not manner.check),
+            forward=forwards_of(host, parts.hosts()),
+        )
 
     async def _releases(self, steps: Steps, manner: Manner) -> Path | None:
         """The folder with node_exporter for the machines that are ready; why one has none is told as a step."""

@@ -38,13 +38,15 @@ class NoConnection(OrchestratorError, ConnectionError):
 
 
 class PortClosed(OrchestratorError, ConnectionError):
-    """A host is connected, but a port on its side cannot be; `detail` says why in one line."""
+    """A host is connected, but a port on its side cannot be; `detail` says why in one line, `forbidden` that the host's
+    SSH server does not let us try."""
 
     exit_status = 4
 
-    def __init__(self, where: str, detail: str) -> None:
+    def __init__(self, where: str, detail: str, *, forbidden: bool = False) -> None:
         """`where` is ``ADDRESS:PORT``, as the host sees it."""
         self.detail = one_line(detail)
+        self.forbidden = forbidden
         super().__init__(self.detail, where=where)
 
 
@@ -68,7 +70,8 @@ def port_closed(where: str, error: Exception) -> PortClosed:
     if not isinstance(error, asyncssh.ChannelOpenError):
         return PortClosed(where, _plain(error))
     if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
-        return PortClosed(where, "the host's SSH server forbids it (AllowTcpForwarding, PermitOpen, or `restrict`)")
+        why = "the host's SSH server forbids it (AllowTcpForwarding, PermitOpen, or `restrict`)"
+        return PortClosed(where, why, forbidden=True)
     return PortClosed(where, f"nothing answers there: {error.reason}")
 
 

@@ -20,7 +20,7 @@ from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
-KINDS = ("root", "amy", *("ops",) * 9)
+KINDS = ("root", "amy", *("ops",) * 11)
 """Every test has hosts of its own, so that none has to be mended."""
 
 NO_EXPORTER = "--no-exporter"
@@ -183,3 +183,14 @@ def test_a_retired_host_can_be_forgotten_and_its_key_too(fleet: Fleet) -> None:
     assert fleet.run("retire", host.name, "--forget", "--yes").status == 0
     assert host.name not in fleet.inventory
     assert host.address not in (fleet.home / "keys" / "known_hosts").read_text()
+
+
+def test_a_jump_host_still_leads_to_the_host_behind_it(fleet: Fleet) -> None:
+    jump, behind = fleet.lab.hosts[11:]
+    assert fleet.run("inventory", "set", behind.name, f"jump={jump.name}").status == 0
+    ran = fleet.run("bootstrap", f"{jump.name},{behind.name}", NO_EXPORTER, "--yes", "--json")
+    assert troubles(ran) == {}
+    assert "forward" in [step["name"] for step in ran.json["hosts"][jump.name]["steps"]]
+    assert fleet.run("exec", behind.name, "--", "id -un").out == "orchestrator\n"
+    (jump.root / "home/orchestrator/.ssh/authorized_keys").unlink()
+    assert fleet.run("exec", behind.name, "--", "id -un").status == 4  # it was the way
