@@ -144,6 +144,7 @@ async def chatty(node: Node, hosts: sshd.Fleet, tmp_path: Path, monkeypatch: pyt
                 trust=node.trust, keys=Keys(tmp_path / "keys"), limits=Limits(connect_timeout=2.0), passwords=passwords
             ),
             open_playbooks=lambda _: pytest.fail("nothing is played here"),
+            hosts=lambda: node.inventory.hosts,
             folder=tmp_path,
             trust=node.trust,
             public_keys=lambda _: pytest.fail("no key is wanted"),
