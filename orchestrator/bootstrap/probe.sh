@@ -1,7 +1,9 @@
+# shellcheck shell=sh
 # What bootstrap wants to know of a host before it begins. Changes nothing; sudo -n asks nobody.
 say uid "$(id -u)"
 say machine "$(uname -m)"
-say system "$(. /etc/os-release 2>/dev/null && printf '%s' "${PRETTY_NAME:-$NAME}")"
+# Read, not run: it is a shell's assignments, os-release(5), but need not be.
+say system "$(sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' /etc/os-release 2>/dev/null | tail -n 1)"
 if [ -d /run/systemd/system ]; then
     say init systemd
 elif [ -x /sbin/openrc-run ]; then

@@ -164,7 +164,7 @@ def test_what_a_hostile_host_says_of_itself_is_only_shown(fleet: Fleet, tmp_path
     host = fleet.lab.hosts[1]
     own = tmp_path / "owned"
     host.run("cp --remove-destination /usr/lib/os-release /etc/os-release")
-    words = f"{{{{ lookup('pipe', 'touch {own}') }}}}\\033[2J\\r\\nhosts: all"
+    words = f"{{{{ lookup('pipe', 'touch {own}') }}}}\\033[2J\\r hosts: all"
     host.run(f'printf \'PRETTY_NAME="%b"\\n\' "{words}" >>/etc/os-release')
     ran = fleet.work("bootstrap", host.name, NO_EXPORTER, "--check")
     assert ran.status == 0, ran.out

@@ -44,6 +44,7 @@ def test_bare_hosts_become_managed_and_bare_again(fleet: Fleet) -> None:
         assert told["status"] == "ok"
         rootless = kind_of(number) == "bob"
         login = "password" if kind_of(number) == "root" else "key"
+        assert steps["facts"]["detail"].startswith("Debian GNU/Linux 1")
         assert steps["login"]["detail"] == f"{kind_of(number)}, by {login}"
         assert steps["root"]["done"] is (None if rootless else True)
         assert steps["verify"]["done"] is True
