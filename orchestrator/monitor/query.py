@@ -17,7 +17,6 @@ from orchestrator.monitor.client import PrometheusClient, Samples
 from orchestrator.monitor.window import Window
 
 RATE_S = 120
-_META = re.compile(r"[\\.+*?()|\[\]{}^$]")  # what regexp.QuoteMeta of Go escapes
 MOST_NAMED = 200  # hosts named in an expression; with more, all are asked for and the others left out here
 
 
@@ -38,6 +37,8 @@ _NO_DISK = (
     "|squashfs|sysfs|tmpfs|tracefs"
 )
 _NO_MOUNT = "/(dev|proc|run|sys|var/lib/(docker|containers|kubelet))(/.*)?"
+
+_META = re.compile(r"[\\.+*?()|\[\]{}^$]")  # what regexp.QuoteMeta of Go escapes
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -77,19 +78,20 @@ class OwnPrometheus:
 
     async def run(self) -> None:
         """Keep it running until cancelled. What goes wrong is logged once and tried again, ever more slowly."""
-        pause = self._first_pause
+        pause, told = self._first_pause, ""
         while True:
             began = time.monotonic()
             try:
-                problem = await self._once()
+                self.problem = await self._once()
             except OrchestratorError as error:
-                problem = str(error)
+                self.problem = str(error)
             except OSError as error:
-                problem = f"Prometheus cannot be started: {error}"
-            if problem != self.problem:
-                log.warning("%s", problem)
-            self.problem = problem
-            pause = self._first_pause if time.monotonic() - began > WELL_AFTER_S else min(2 * pause, LONGEST_PAUSE_S)
+                self.problem = f"Prometheus cannot be started: {error}"
+            if time.monotonic() - began > WELL_AFTER_S:
+                pause, told = self._first_pause, ""
+            if self.problem != told:
+                log.warning("%s", self.problem)
+            told, pause = self.problem, min(2 * pause, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
 
     async def _once(self) -> str:
@@ -134,7 +136,8 @@ class OwnPrometheus:
             except OrchestratorError as error:
                 log.error("%s", error)
             else:
-                process.send_signal(signal.SIGHUP)
+                with suppress(ProcessLookupError):  # it has just ended
+                    process.send_signal(signal.SIGHUP)
             seen = _stamp(source)
 
     def _refuse_if_taken(self) -> None:

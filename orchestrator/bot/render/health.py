@@ -61,7 +61,9 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
         _("The inventory stays as it was: {problem}").format(problem=cut_units(report.inventory, 500))
         if report.inventory
         else "",
-        _("There are no charts: {problem}").format(problem=cut_units(report.prometheus, 500)) if report.prometheus else "",
+        _("There are no charts: {problem}").format(problem=cut_units(report.prometheus, 500))
+        if report.prometheus
+        else "",
         locale.ngettext(
             "{n} earlier request has no known outcome.",
             "{n} earlier requests have no known outcome.",
