@@ -59,7 +59,7 @@ def ssh(
     flags = [word for option in (*options, "ExitOnForwardFailure=yes") for word in ("-o", option)]
     own = [word for word in words if word.startswith("-")]
     return subprocess.run(
-        ["ssh", "-F", "none", "-i", home / "keys/id_ed25519", *flags, *own, f"{user}@{host.address}"]
+        ["ssh", "-F", "none", "-i", str(home / "keys/id_ed25519"), *flags, *own, f"{user}@{host.address}"]
         + [word for word in words if not word.startswith("-")],
         input=stdin,
         capture_output=True,
