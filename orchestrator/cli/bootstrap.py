@@ -202,12 +202,12 @@ async def _vouched_for(unknown: Sequence[Surveyed], request: _Request, stop: asy
     """Whether a person, or an option, answers for the keys that these hosts show. Without a terminal nobody does."""
     from orchestrator.cli.bootstrapscreen import print_fingerprints
 
-    if request.accept_new:
-        return True
-    if not sys.stdin.isatty():
+    if not (request.accept_new or sys.stdin.isatty()):
         return False
     print_fingerprints(unknown)
-    return await confirm("Are these fingerprints right, and pin them?", stop, instead="--accept-new-host-keys")
+    return request.accept_new or await confirm(
+        "Are these fingerprints right, and pin them?", stop, instead="--accept-new-host-keys"
+    )
 
 
 async def _pin(app: App, bootstrap: Bootstrap, unknown: Sequence[Surveyed]) -> None:

@@ -61,13 +61,13 @@ def print_survey(surveyed: Sequence[Surveyed]) -> None:
 
 
 def print_fingerprints(unknown: Iterable[Surveyed]) -> None:
-    """The host keys that a person has to know."""
-    print("These hosts are not known yet. They show these keys:")
+    """The host keys that a person has to know, beside the results."""
+    note("These hosts are not known yet. They show these keys:")
     for found in unknown:
         if found.shown is not None:
-            print(f"  {found.host.name} ({found.host.address}, port {found.host.port}): {found.shown.algorithm}")
-            print(f"    {found.shown.fingerprint}")
-    print("On a host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", flush=True)
+            note(f"  {found.host.name} ({found.host.address}, port {found.host.port}): {found.shown.algorithm}")
+            note(f"    {found.shown.fingerprint}")
+    note("On a host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
 
 
 def print_outcome(outcome: Outcome) -> None:
