@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +19,7 @@ from tests.conformance.judge import Judge
 from tests.conformance.ours import Ours
 from tests.conformance.snapshot import entry, touched
 from tests.conformance.told import Run
+from tests.lab.host import LabHost
 from tests.lab.lab import Lab
 from tests.lab.tree import RELEASES, tree
 
@@ -26,23 +30,39 @@ UNIT = "orchestrator-node-exporter"
 
 @dataclass
 class Played:
-    """Runs by name, and how the disks stood after each; `bare` is before the first."""
+    """Runs by name, and how the disks and the SSH servers stood after each; `bare` is before the first."""
 
     runs: dict[str, Run] = field(default_factory=dict)
     disks: dict[str, dict[str, Tree]] = field(default_factory=dict)
+    servers: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
 def play_through(player: Ours | Judge, lab: Lab, *, check: bool) -> Played:
     """Bootstrap (after a --check), bootstrap again, retire."""
-    played = Played(disks={"bare": look(lab.hosts)})
+    played = Played(disks={"bare": look(lab.hosts)}, servers={"bare": audit(lab.hosts)})
     plays = [("first", "bootstrap", ()), ("second", "bootstrap", ()), ("retired", "retire", ())]
     for name, playbook, arguments in [("check", "bootstrap", ("--check", "--diff")), *plays] if check else plays:
         played.runs[name] = player.play(PLAYBOOKS / f"{playbook}.yml", arguments)
         played.disks[name] = look(lab.hosts)
         if name == "first":
+            played.servers[name] = audit(lab.hosts)
             for host in lab.hosts:
                 assert listeners(host) == [*LISTENED[:1], "tcp 127.0.0.1:9100", *LISTENED[1:]], host.name
     return played
+
+
+def audit(hosts: Sequence[LabHost]) -> dict[str, object]:
+    """What ssh-audit has to say of the SSH server of each host."""
+
+    def one(host: LabHost) -> tuple[str, object]:
+        argv = [sys.executable, "-m", "ssh_audit", "-j", "--skip-rate-test", str(host.address)]
+        ended = subprocess.run(argv, capture_output=True, check=False, timeout=60)
+        report = json.loads(ended.stdout)
+        assert report["kex"], ended
+        return host.name, {name: part for name, part in report.items() if name != "target"}
+
+    with ThreadPoolExecutor() as pool:
+        return dict(pool.map(one, hosts))
 
 
 LISTENED = ["tcp 0.0.0.0:22", "tcp [::]:22"]
@@ -92,6 +112,10 @@ def test_a_second_run_changes_nothing(played: Played) -> None:
     assert played.runs["second"].changed == 0
     for host, before in played.disks["first"].items():
         assert touched(dict(before), dict(played.disks["second"][host])) == []
+
+
+def test_the_ssh_server_is_as_before(played: Played) -> None:
+    assert played.servers["first"] == played.servers["bare"]
 
 
 def test_retire_leaves_what_was_there_before(played: Played, twins: tuple[Lab, Lab, Path, Future[Played]]) -> None:
