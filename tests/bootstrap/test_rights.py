@@ -238,6 +238,18 @@ def test_a_key_bound_to_another_address_does_not_open(lab_of_managed: tuple[Lab,
     assert "Permission denied" in done.stderr
 
 
+def test_root_follows_no_account_into_its_own_folder(lab_of_managed: tuple[Lab, Path]) -> None:
+    """A link put there between a look and a write would lead root anywhere: the account itself writes, or nobody."""
+    lab, home = lab_of_managed
+    machine, again = lab.hosts[2], ["--limit", "web3", "-e", "bootstrap_from=0.0.0.0/0"]
+    machine.run("chown root: /home/orchestrator/.ssh && chmod 755 /home/orchestrator/.ssh")
+    (trouble,) = troubles(Ours(home).play(PLAYBOOKS / "bootstrap.yml", again))
+    assert trouble.startswith("Write them as the account itself: web3")
+    machine.run("chown orchestrator: /home/orchestrator/.ssh && chmod 700 /home/orchestrator/.ssh")
+    assert troubles(Ours(home).play(PLAYBOOKS / "bootstrap.yml", again)) == []
+    assert ssh(home, machine, "true").returncode == 0
+
+
 def test_all_of_root_only_where_the_inventory_says_become(lab_of_managed: tuple[Lab, Path]) -> None:
     lab, home = lab_of_managed
     managed = Managed(lab.hosts[1], home)
