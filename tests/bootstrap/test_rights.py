@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -248,6 +249,26 @@ def test_root_follows_no_account_into_its_own_folder(lab_of_managed: tuple[Lab, 
     machine.run("chown orchestrator: /home/orchestrator/.ssh && chmod 700 /home/orchestrator/.ssh")
     assert troubles(Ours(home).play(PLAYBOOKS / "bootstrap.yml", again)) == []
     assert ssh(home, machine, "true").returncode == 0
+
+
+def test_root_reads_no_notes_that_others_may_write(lab_of_managed: tuple[Lab, Path]) -> None:
+    lab, home = lab_of_managed
+    lab.hosts[2].run("chown orchestrator: /var/lib/orchestrator")
+    for name in ("bootstrap", "retire"):
+        (trouble,) = troubles(Ours(home).play(PLAYBOOKS / f"{name}.yml", ["--limit", "web3"]))
+        assert trouble.startswith("Refuse folders that are not root's alone: web3"), name
+    lab.hosts[2].run("chown root: /var/lib/orchestrator")
+
+
+def test_an_account_is_not_retired_by_itself(lab_of_managed: tuple[Lab, Path]) -> None:
+    lab, home = lab_of_managed
+    keys = [Path(f"{key}.pub").read_text().strip() for key in (lab.key, home / "keys/id_ed25519")]
+    variables = json.dumps({"bootstrap_free_root": True, "bootstrap_public_keys": keys})
+    assert troubles(Ours(home).play(PLAYBOOKS / "bootstrap.yml", ["--limit", "web3", "-e", variables])) == []
+    as_itself = ["--limit", "web3", "-e", "ansible_user=orchestrator"]
+    (trouble,) = troubles(Ours(home).play(PLAYBOOKS / "retire.yml", as_itself))
+    assert trouble.startswith("Refuse to be the account that ends here: web3")
+    assert ssh(home, lab.hosts[2], "true").returncode == 0
 
 
 def test_all_of_root_only_where_the_inventory_says_become(lab_of_managed: tuple[Lab, Path]) -> None:
