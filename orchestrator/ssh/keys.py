@@ -98,7 +98,7 @@ class Keys:
         """The key that a host names, and the one that it is replacing in a rotation."""
         keys = [await self._load(path)]
         predecessor = self._folder / PREDECESSOR
-        if path == self._folder / KEY_NAME and predecessor.exists():
+        if path.resolve() == (self._folder / KEY_NAME).resolve() and predecessor.exists():
             with suppress(KeyFileError):
                 keys.append(await self._load(predecessor))
         return keys

@@ -16,6 +16,7 @@ import pytest
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
 from orchestrator.ssh import Command, Keys, Pool, Status, Trust, passphrase_file
+from orchestrator.ssh.keymaking import PREDECESSOR
 from tests.ssh.conftest import QUICK
 from tests.sshd import Fleet, keygen, run
 
@@ -125,6 +126,17 @@ async def test_key_of_a_host_is_the_only_one_offered(tmp_path: Path) -> None:
     assert offered == [["ecdsa-sha2-nistp256"]] * 2 + [["ssh-rsa"]] * 2
     with pytest.raises(KeyFileError, match="missing"):
         await Keys(keys).offered_to(replace(HOST, key="missing"))
+
+
+async def test_a_key_in_rotation_keeps_its_predecessor_however_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    home = tmp_path / "home"
+    home.symlink_to("real")
+    for name in ("id_ed25519", PREDECESSOR):
+        keygen(home / name)
+    keys = Keys(home)
+    for named in ("id_ed25519", "../real/id_ed25519", str(home / "id_ed25519"), str(tmp_path / "real/id_ed25519")):
+        assert len(await keys.offered_to(replace(HOST, key=named))) == 2, named
 
 
 async def test_changed_file_is_read_again(tmp_path: Path) -> None:
