@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -180,11 +181,13 @@ async def test_unknown_keys_are_confirmed_together_and_exactly_those_are_trusted
 
 async def test_another_key_than_the_one_shown_is_not_trusted(chatty: Node) -> None:
     person = chatty.person()
-    args = {"hosts": "web1", "keys": '{"web1": "SHA256:another"}'}
+    right = await chatty.pool.scan(chatty.inventory.host("web1"))
+    keys = json.dumps({"web1": right.fingerprint, "web2": "SHA256:another"})
+    args = {"hosts": "web1\nweb2", "keys": keys}
     (button,) = await chatty.buttons.put([ButtonRow("bootstrap.trust", args, person.actor.id, 60.0, once=True)])
     await person.press(button)
-    assert person.last.text == "⛔ web1: the host shows another key now\nNothing was pinned."
-    assert not chatty.trust.lookup(chatty.inventory.host("web1"))
+    assert person.last.text == "⛔ web2: the host shows another key now\nNothing was pinned."
+    assert not any(chatty.trust.lookup(chatty.inventory.host(name)) for name in ("web1", "web2"))
 
 
 async def test_a_host_that_left_meanwhile_and_one_that_is_away(chatty: Node) -> None:

@@ -85,17 +85,14 @@ class Bootstrapping:
         hosts, shown = self._named(request), json.loads((request.args or {})["keys"])
         async with self._begin() as work:
             found = await work.survey([host for host in hosts if host.name in shown])
-            for each in found:
-                if not each.wants_trust or each.shown is None:
-                    continue
-                if each.shown.fingerprint != shown[each.host.name]:
-                    raise Refused(
-                        "the host shows another key now",
-                        where=each.host.name,
-                        remedy="Nothing was pinned.",
-                    )
-                action = TrustKey(each.host, each.shown.fingerprint)
-                async with self._door.open(request.actor, action, confirmed=True) as passage:
+            unknown = [(each, each.shown) for each in found if each.wants_trust and each.shown is not None]
+            for each, key in unknown:
+                if key.fingerprint != shown[each.host.name]:
+                    raise Refused("the host shows another key now", where=each.host.name, remedy="Nothing was pinned.")
+            for each, key in unknown:
+                async with self._door.open(
+                    request.actor, TrustKey(each.host, key.fingerprint), confirmed=True
+                ) as passage:
                     await asyncio.to_thread(work.trust, [each])
                     passage.record({"status": "ok"})
         await self._look(request, hosts, request.message_id)
