@@ -143,7 +143,8 @@ class Authority:
     ) -> HostCertificate:
         """Sign the key of `host` that is pinned, or was signed before, for its address, and `keep` the certificate.
 
-        The key signed before, if it is another one and not pinned any more, is revoked: an address has one host.
+        The key signed before, if it is another one and not pinned any more, is revoked: an address has one host. Not
+        where another host is pinned by it: machines made from one image may share a key, and would all be shut out.
         Raises KeyFileError, also when no key of the host is known.
         """
         before = self.certificate_of(host)
@@ -159,7 +160,7 @@ class Authority:
         if not keep:
             return made
         _replace(self._certificate_file(host), f"{made.line}\n")
-        if before and before.key not in (key, *pins.keys):
+        if before and before.key != key and not trust.pins(before.key):
             self.revoke(before.key, trust)
         return made
 

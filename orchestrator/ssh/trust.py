@@ -85,6 +85,11 @@ class Trust:
         keys, authorities, revoked = (tuple(HostKey.of(key) for key in part) for part in match[:3])
         return Pins(keys, authorities, revoked, match)
 
+    def pins(self, key: HostKey) -> bool:
+        """True while any host is trusted by `key`."""
+        lines = (line.strip() for line in self._read().splitlines())
+        return any(key.line in line for line in lines if not line.startswith(("#", "@")))
+
     def pin(self, host: Host, key: HostKey) -> None:
         """Trust `key` for `host` from now on, next to what is there already; on disk when this returns."""
         self._add(f"{known_name(host)} {key.line}")

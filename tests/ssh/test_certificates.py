@@ -365,6 +365,18 @@ async def test_reinstalled_host_gets_a_certificate_and_its_old_key_is_revoked(ho
     assert home.trust.lookup(host).revoked == (old,)
 
 
+async def test_a_key_that_another_host_is_pinned_by_is_not_revoked(home: Home, tmp_path: Path) -> None:
+    clones = [Host("web1", "web1.example"), Host("web2", "web2.example")]
+    shared, new = (public_key(tmp_path, name) for name in ("shared", "new"))
+    for host in clones:
+        home.trust.pin(host, shared)
+        await home.authority.certify(host, home.trust)
+    home.trust.forget(clones[0])
+    home.trust.pin(clones[0], new)
+    assert (await home.authority.certify(clones[0], home.trust)).key == new
+    assert home.trust.lookup(clones[1]).revoked == ()
+
+
 async def test_name_that_moved_to_another_address_takes_no_key_along(home: Home, tmp_path: Path) -> None:
     host = Host("web1", "web1.example")
     key = public_key(tmp_path, "old")
