@@ -98,10 +98,14 @@ class Keys:
         """The key that a host names, and the one that it is replacing in a rotation."""
         keys = [await self._load(path)]
         predecessor = self._folder / PREDECESSOR
-        if path.resolve() == (self._folder / KEY_NAME).resolve() and predecessor.exists():
+        if self._is_in_use(path) and predecessor.exists():
             with suppress(KeyFileError):
                 keys.append(await self._load(predecessor))
         return keys
+
+    def _is_in_use(self, path: Path) -> bool:
+        """True for the key that a rotation replaces, whatever way leads to it."""
+        return path.resolve() == (self._folder / KEY_NAME).resolve()
 
     async def _from_agent(self) -> Sequence[asyncssh.SSHKeyPair]:
         if self._agent_path is None:
