@@ -133,6 +133,7 @@ class App:
             editor=Editor(home.inventory, home.state / "inventory"),
             fetch_exporter=lambda architecture: releases.fetch("node_exporter", architecture),
             authority=self.authority,
+            absence=self.metrics.absence,
         )
         return Bootstrap(parts, credentials)
 

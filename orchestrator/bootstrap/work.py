@@ -16,9 +16,10 @@ from typing import Self, TypeVar
 from orchestrator.bootstrap.exporters import Fetch, fetch_for
 from orchestrator.bootstrap.ledger import Ledger
 from orchestrator.bootstrap.model import Credentials, HostOutcome, Manner, OnStep, Outcome, Step, Surveyed
-from orchestrator.bootstrap.names import behind, forwards_of, wants_release
+from orchestrator.bootstrap.names import behind, forwards_of, wants_exporter, wants_release
 from orchestrator.bootstrap.playing import Given, OpenPlaybooks, Playing, find_playbook
 from orchestrator.bootstrap.proof import Proof
+from orchestrator.bootstrap.scraped import Ask, scraped
 from orchestrator.bootstrap.steps import Steps
 from orchestrator.bootstrap.survey import Surveyor
 from orchestrator.bootstrap.ways import Ways
@@ -31,6 +32,11 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 _WINDOW = 64  # hosts looked at, or proven, at once
 
+
+async def _unwatched(_: Sequence[Host]) -> None:
+    """Nobody waits for what comes after."""
+
+
 OpenPool = Callable[[Passwords | None], Pool]
 
 
@@ -40,7 +46,8 @@ class Parts:
 
     Pools of its own, with and without passwords; playbooks played over given shells, those in `folder` first; the
     public keys that open a host's account, which are those we offer it; all hosts of the inventory in force, and how it
-    is edited; node_exporter releases; our certificate authority, whether there is one or not.
+    is edited; node_exporter releases; our certificate authority, whether there is one or not; why Prometheus has no
+    reading of hosts.
     """
 
     open_pool: OpenPool
@@ -52,6 +59,7 @@ class Parts:
     editor: Editor
     fetch_exporter: Fetch
     authority: Authority
+    absence: Ask
 
 
 class Bootstrap:
@@ -137,7 +145,12 @@ class Bootstrap:
             async for step in proof.of_the_new_way(found, places, exporter=manner.exporter, stop=stop):
                 steps.tell(step)
 
-        return await self._work(steps, playing, on_event, stop, prove=prove, write=self._ledger.managed)
+        async def watch(managed: Sequence[Host]) -> None:
+            hosts = [host.name for host in managed if manner.exporter and wants_exporter(host)]
+            async for step in scraped(self._parts.absence, hosts, stop):
+                steps.tell(step)
+
+        return await self._work(steps, playing, on_event, stop, prove=prove, write=self._ledger.managed, watch=watch)
 
     async def retire(
         self,
@@ -176,6 +189,7 @@ class Bootstrap:
         *,
         prove: Callable[[Surveyed, Proof], Awaitable[None]],
         write: Callable[[Surveyed], Step],
+        watch: Callable[[Sequence[Host]], Awaitable[None]] = _unwatched,
     ) -> Outcome:
         """Play, prove, and only then tell the inventory; a host that fails at one of them goes no further."""
         ready, check = steps.ready, playing.check
@@ -187,9 +201,10 @@ class Bootstrap:
             played = [ready[name] for name, ending in endings.items() if ending.status is Status.OK]
             async with self._parts.open_pool(None) as pool:
                 await _side_by_side(lambda found: prove(found, Proof(pool)), played)
-            for found in played:  # one after the other: they all edit the same file
-                if steps.judged(endings[found.host.name]).status is Status.OK:
-                    steps.tell(await asyncio.to_thread(write, found))
+            proven = [found for found in played if steps.judged(endings[found.host.name]).status is Status.OK]
+            for found in proven:  # one after the other: they all edit the same file
+                steps.tell(await asyncio.to_thread(write, found))
+            await watch([found.host for found in proven])
         return steps.outcome(endings.values(), check=check, stopped=stop.is_set())
 
     async def _given(self, host: Host, manner: Manner) -> Given:

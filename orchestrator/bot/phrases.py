@@ -164,6 +164,7 @@ PHRASES: tuple[str, ...] = (
     N_("nearest: {name}"),
     # how bootstrap goes
     N_("its host key is the pinned one"),
+    N_("Prometheus scrapes it"),
     N_("the login is root"),
     N_("without a password"),
     N_("with the password"),

@@ -152,6 +152,7 @@ async def chatty(node: Node, hosts: sshd.Fleet, tmp_path: Path, monkeypatch: pyt
             editor=Editor(node.folder, node.state / "inventory"),
             fetch_exporter=lambda _: pytest.fail("nothing is fetched"),
             authority=Authority(tmp_path / "keys" / "ca", Keys(tmp_path / "keys")),
+            absence=lambda _: pytest.fail("nobody is bootstrapped"),
         )
         return Bootstrap(parts, credentials)
 

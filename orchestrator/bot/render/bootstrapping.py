@@ -42,6 +42,7 @@ _STEPS = {
     "hostctl": N_("hostctl as root"),
     "exporter": N_("metrics"),
     "inventory": N_("inventory"),
+    "scraped": N_("scraped"),
 }
 _MARKS = {True: "✔", False: "✖", None: "–"}
 
