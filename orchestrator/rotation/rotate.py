@@ -209,10 +209,18 @@ class Rotation:
             raise Trouble("it lets anybody in without a key, so nothing can be proven")
 
     async def _accepts_old(self, host: Host) -> bool:
-        """Whether a login with the old key alone is accepted. Raises NoConnection when that could not be seen."""
+        """Whether a login with the old key alone is accepted.
+
+        Raises NoConnection when that could not be seen, and Trouble when the host refuses the login and yet may know
+        the key: where AuthenticationMethods of sshd wants a password as well, say.
+        """
         try:
             await self._pool.login(host, self._files.old)
         except NoConnection as error:
+            if error.status is Status.AUTH_FAILED and not error.key_refused:
+                raise Trouble(
+                    "the old key alone does not open it, but may be one part of what does: replace it there by hand"
+                ) from error
             if error.status is not Status.AUTH_FAILED:
                 raise
             return False

@@ -219,13 +219,16 @@ class Dialer:
             except asyncssh.HostKeyNotVerifiable:
                 raise
             except asyncssh.PermissionDenied as error:
-                raise auth_failed(host.name, host.user or "", attempt.client.refusal) from error
+                client = attempt.client
+                raise auth_failed(host.name, host.user or "", client.refusal, key_refused=client.key_refused) from error
             except (asyncssh.Error, OSError, EOFError) as error:
                 if attempt.client.sent:  # whatever happened then: by ourselves we don't send it again
                     raise auth_failed(host.name, host.user or "", attempt.client.refusal) from error
                 if isinstance(error, asyncssh.DisconnectError) and "authentication failures" in error.reason:
                     reason = "the server wants no more keys; name the right one with `key:`"
-                    raise auth_failed(host.name, host.user or "", reason) from error
+                    raise auth_failed(
+                        host.name, host.user or "", reason, key_refused=attempt.client.key_refused
+                    ) from error
                 if isinstance(error, asyncssh.ConnectionLost | ConnectionError) and attempt.client.ungreeted:
                     raise Hangup from error
                 raise unreachable(host.name, error) from error

@@ -25,16 +25,22 @@ _ERRNO = {
 
 
 class NoConnection(OrchestratorError, ConnectionError):
-    """A host could not be connected to: `status` and `detail` as in a Result; `parked` if only a person can help."""
+    """A host could not be connected to: `status` and `detail` as in a Result; `parked` if only a person can help.
+
+    `key_refused` when the host was asked about each key that we offered, and knows none of them for this account.
+    """
 
     exit_status = 4
 
-    def __init__(self, host: str, status: Status, detail: str, *, parked: bool = False) -> None:
+    def __init__(
+        self, host: str, status: Status, detail: str, *, parked: bool = False, key_refused: bool = False
+    ) -> None:
         self.host = host
         self.status = status
         self.detail = one_line(detail)
         super().__init__(self.detail, where=f"host {host}")
         self.parked = parked
+        self.key_refused = key_refused
 
 
 class PortClosed(OrchestratorError, ConnectionError):
@@ -59,10 +65,10 @@ def unreachable(host: str, error: Exception) -> NoConnection:
     return NoConnection(host, Status.UNREACHABLE, _plain(error))
 
 
-def auth_failed(host: str, user: str, reason: str) -> NoConnection:
+def auth_failed(host: str, user: str, reason: str, *, key_refused: bool = False) -> NoConnection:
     """The server did not let us in; trying again by ourselves would only earn a penalty."""
     detail = f"{reason} for user {user}" if user else reason
-    return NoConnection(host, Status.AUTH_FAILED, detail, parked=True)
+    return NoConnection(host, Status.AUTH_FAILED, detail, parked=True, key_refused=key_refused)
 
 
 def port_closed(where: str, error: Exception) -> PortClosed:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import asyncssh
+from asyncssh.public_key import SSHLocalKeyPair
 
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.failure import one_line
@@ -52,7 +53,18 @@ class Candidate(asyncssh.SSHClient):
         self.sent = False
         self._puzzle = ""
         self._expired = False
+        self._key_offered = False
+        self._key_known = False
         self.method = Method("none")
+
+    @property
+    def key_refused(self) -> bool:
+        """True when the server was asked about keys and knows none of them for this account.
+
+        One that it knows may not be enough (AuthenticationMethods, sshd_config(5), or an account that expired), and a
+        server that wants something else first is not asked about any.
+        """
+        return self._key_offered and not self._key_known
 
     @property
     def refusal(self) -> str:
@@ -76,7 +88,11 @@ class Candidate(asyncssh.SSHClient):
         offered = self._keys.pop(0)
         key = offered if isinstance(offered, asyncssh.SSHKey | asyncssh.SSHKeyPair) else offered()
         self.method = Method.of(key)
-        return [key]
+        self._key_offered = True
+        return [_Watched(key, self._key_is_known) if isinstance(key, asyncssh.SSHKey) else key]
+
+    def _key_is_known(self) -> None:
+        self._key_known = True
 
     def password_auth_requested(self) -> str | None:
         """The password, the first time."""
@@ -116,6 +132,18 @@ class Candidate(asyncssh.SSHClient):
             self._puzzle = one_line(prompts[0][0])[:60]
             return None
         return [password]
+
+
+class _Watched(SSHLocalKeyPair):
+    """A plain key that tells when it is to sign: the server has said then that it knows it (RFC 4252, section 7)."""
+
+    def __init__(self, key: asyncssh.SSHKey, on_sign: Callable[[], None]) -> None:
+        super().__init__(key, None, None, None)
+        self._on_sign = on_sign
+
+    def sign(self, data: bytes) -> bytes:
+        self._on_sign()
+        return super().sign(data)
 
 
 def _fingerprint(blob: bytes) -> str:

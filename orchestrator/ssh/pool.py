@@ -135,9 +135,9 @@ class Pool:
     async def login(self, host: Host, key: Path) -> Method:
         """Log in to `host` with the private key in `key` and nothing else, on a connection of its own, and hang up.
 
-        The way to prove that a key is accepted, if the Method returned is that key and not ``none``, or that it is not:
-        then NoConnection says AUTH_FAILED; any other status of it proves nothing. Raises KeyFileError when the key
-        cannot be used.
+        The way to prove that a key is accepted, if the Method returned is that key and not ``none``, or that it is not
+        known there: then NoConnection says `key_refused`; without that it proves nothing. Raises KeyFileError when the
+        key cannot be used.
         """
         dialer = Dialer(self._trust, await self._keys.alone(key), self._limits)
         tunnel = await self._tunnel(host)

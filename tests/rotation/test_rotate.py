@@ -250,6 +250,23 @@ async def test_the_account_that_bootstrap_comes_in_by(site: Site) -> None:
     assert [standing.stage for standing in standings.values()] == [Stage.DONE, Stage.UNUSED]
 
 
+async def test_an_account_that_wants_more_than_the_key_keeps_the_old_one(site: Site) -> None:
+    """The old key alone is refused there, but it is half of what opens it: it must not be destroyed."""
+    site.add()
+    site.add("AuthenticationMethods publickey,publickey")
+    host, other = site.hosts
+    both = [host, replace(other, name=f"web1 as {host.user}")]
+    old = (site.keys / "id_ed25519").read_bytes()
+    standings = await site.rotate(everyone=both)
+    assert [standing.stage for standing in standings.values()] == [Stage.DONE, Stage.LEFT]
+    assert "may be one part" in standings[both[1].name].detail
+    assert site.files.predecessor.read_bytes() == old
+    site.authorized(2).write_text(f"{public(site.keys / 'id_ed25519')}\n")  # by hand
+    standings = await site.rotate(everyone=both)
+    assert [standing.stage for standing in standings.values()] == [Stage.DONE, Stage.UNUSED]
+    assert site.turn() is Turn.NONE
+
+
 async def test_a_copy_of_the_key_is_no_key_to_rotate_from(site: Site) -> None:
     server = site.add()
     shutil.copy(site.keys / "id_ed25519", site.files.predecessor)
