@@ -1,15 +1,17 @@
-"""Messages that must reach people: kept here until a chat has them, over any outage and any crash.
+"""Messages that must reach people: kept here until a chat has them, over any crash and an outage of 30 days.
 
 A row is one message for one chat. What happened and its message are committed in one transaction (`Outbox.put`), and a
 row is done only when Telegram has said so. Telegram knows no idempotency key, so a send whose answer was lost, or in
 the middle of which we died, may or may not have arrived: it is counted as `unsure` before it is made, and whoever
-delivers repeats it once.
+delivers repeats it once. What waits for longer than 30 days is set aside, like what Telegram refuses: counted, logged,
+and looked up in the table for 30 days more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -23,8 +25,11 @@ from orchestrator.store.database import Database
 
 TERMINAL = ChatTarget(0)  # for whoever watches on a terminal; never waited for
 KEPT_S = 7 * 86400  # what was delivered, so that its key holds
-KEPT_UNDELIVERED_S = 30 * 86400  # what was set aside, or was for a chat that is not in the settings any more
+WAITS_S = 30 * 86400  # for its chat, which may be one that is not in the settings any more
+KEPT_ASIDE_S = 30 * 86400
 LOOK_EVERY_S = 1.0  # another process may have put something in
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,7 @@ class Outbox:
         `payload` is a JSON object; `key` names the event, so that one that is seen twice is told once.
         """
         now = time.time()
-        tx.execute(
-            "DELETE FROM outbox WHERE put_at < ? OR (put_at < ? AND (message_id IS NOT NULL OR chat = ?))",
-            (now - KEPT_UNDELIVERED_S, now - KEPT_S, TERMINAL.chat),
-        )
+        _tidy(tx, now)
         text = json.dumps(dict(payload), ensure_ascii=False)
         added = tx.executemany(
             "INSERT OR IGNORE INTO outbox (key, chat, topic, kind, payload, put_at) VALUES (?, ?, ?, ?, ?, ?)",
@@ -123,7 +125,8 @@ class Outbox:
         """The chat has it, as `message_id`."""
         await self._database.write(
             lambda tx: tx.execute(
-                "UPDATE outbox SET done_at = ?, message_id = ? WHERE id = ?", (time.time(), message_id, letter.id)
+                "UPDATE outbox SET done_at = ?, message_id = ?, problem = '' WHERE id = ?",
+                (time.time(), message_id, letter.id),
             )
         )
 
@@ -167,6 +170,21 @@ class Outbox:
     def _wake(self) -> None:
         self._arrived.set()
         self._arrived = asyncio.Event()
+
+
+def _tidy(tx: sqlite3.Connection, now: float) -> None:
+    """Set aside what has waited for too long, and forget what is done with."""
+    given_up = tx.execute(
+        "UPDATE outbox SET done_at = ?, problem = 'not delivered within 30 days'"
+        " WHERE put_at < ? AND done_at IS NULL AND chat != ?",
+        (now, now - WAITS_S, TERMINAL.chat),
+    ).rowcount
+    if given_up:
+        log.error("outbox: given up after 30 days in which Telegram did not take them: %d messages", given_up)
+    tx.execute(
+        "DELETE FROM outbox WHERE (put_at < ? AND (message_id IS NOT NULL OR chat = ?)) OR done_at < ?",
+        (now - KEPT_S, TERMINAL.chat, now - KEPT_ASIDE_S),
+    )
 
 
 def _letter(row: sqlite3.Row) -> Letter:

@@ -224,3 +224,28 @@ async def test_what_was_delivered_is_forgotten_after_a_week(tmp_path: Path) -> N
     await put(outbox, "new")
     assert [each.payload["added"] for each in await outbox.since(0)] == ["waiting", "new"]
     await database.close()
+
+
+async def test_what_waited_for_a_month_is_given_up_counted_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = await Database.open(tmp_path / "orchestrator.db")
+    outbox = Outbox(database, [ChatTarget(ANN.id)])
+    await put(outbox, "old", "older")
+    await database.write(lambda tx: tx.execute("UPDATE outbox SET put_at = put_at - 29 * 86400"))
+    await put(outbox, "new")
+    await kept(outbox, 3)
+    late = await outbox.next(ChatTarget(ANN.id))
+    assert isinstance(late, Letter)
+    await database.write(lambda tx: tx.execute("UPDATE outbox SET put_at = put_at - 2 * 86400"))
+    await put(outbox, "newer")
+    await kept(outbox, 2, set_aside=2)
+    assert [record.getMessage() for record in caplog.records] == [
+        "outbox: given up after 30 days in which Telegram did not take them: 2 messages"
+    ]
+    await outbox.sent(late, 1)  # it was under way just then
+    await kept(outbox, 2, set_aside=1)
+    await database.write(lambda tx: tx.execute("UPDATE outbox SET done_at = done_at - 31 * 86400"))
+    await put(outbox, "newest")
+    assert [each.payload["added"] for each in await outbox.since(0)] == ["new", "newer", "newest"]
+    await database.close()
