@@ -112,22 +112,25 @@ class App:
         """The playbooks of the home, for the inventory in force."""
         return self._playbooks_over(self.pool.shell)
 
-    def bootstrap(self, credentials: Credentials) -> Bootstrap:
-        """Work on hosts that may not be managed yet, over connections of its own: a context manager, used once."""
+    def bootstrap(self, credentials: Credentials, *, check: bool = False) -> Bootstrap:
+        """Work on hosts that may not be managed yet, over connections of its own: a context manager, used once.
+
+        With `check` it pins no host key for longer than itself.
+        """
         from orchestrator.bootstrap import Bootstrap, Parts
         from orchestrator.bootstrap.publickeys import public_keys_for
         from orchestrator.inventory.edit import Editor
         from orchestrator.monitor.releases import Releases
 
-        home = self.home
+        home, trust = self.home, self.trust.rehearsed() if check else self.trust
         releases = Releases(home.state / "downloads")
         parts = Parts(
             open_pool=lambda passwords: Pool(
-                trust=self.trust, keys=self.keys.lent(), authority=self.authority, passwords=passwords
+                trust=trust, keys=self.keys.lent(), authority=self.authority, passwords=passwords
             ),
             open_playbooks=self._playbooks_over,
             folder=home.playbooks,
-            trust=self.trust,
+            trust=trust,
             public_keys=lambda host: public_keys_for(host, home.keys, self.keys),
             hosts=lambda: self.inventory.hosts,
             editor=Editor(home.inventory, home.state / "inventory"),

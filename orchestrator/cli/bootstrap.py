@@ -145,7 +145,7 @@ async def _go(app: App, request: _Request, credentials: Credentials, act: Act, s
     from orchestrator.control import Face, evidence
     from orchestrator.errors import Refused
 
-    async with app.bootstrap(credentials) as bootstrap:
+    async with app.bootstrap(credentials, check=request.check) as bootstrap:
         surveyed = await _survey(app, bootstrap, request, stop)
         if not request.as_json:
             print_survey(surveyed)
@@ -170,9 +170,9 @@ async def _survey(app: App, bootstrap: Bootstrap, request: _Request, stop: async
     """How the hosts were found, once a person has answered for all unknown host keys together."""
     surveyed = await _look(app, bootstrap, request, request.hosts, stop)
     unknown = [found for found in surveyed if found.wants_trust]
-    if not unknown or request.check or not await _vouched_for(unknown, request, stop):
+    if not unknown or not await _vouched_for(unknown, request, stop):
         return surveyed
-    await _pin(app, bootstrap, unknown)
+    await _pin(app, bootstrap, unknown, request)
     again = await _look(app, bootstrap, request, [found.host for found in unknown], stop)
     fresh = {found.host.name: found for found in again}
     return [fresh.get(found.host.name, found) for found in surveyed]
@@ -205,14 +205,17 @@ async def _vouched_for(unknown: Sequence[Surveyed], request: _Request, stop: asy
     if not (request.accept_new or sys.stdin.isatty()):
         return False
     print_fingerprints(unknown)
-    return request.accept_new or await confirm(
-        "Are these fingerprints right, and pin them?", stop, instead="--accept-new-host-keys"
-    )
+    then = "trust them for this look" if request.check else "pin them"
+    question = f"Are these fingerprints right, and {then}?"
+    return request.accept_new or await confirm(question, stop, instead="--accept-new-host-keys")
 
 
-async def _pin(app: App, bootstrap: Bootstrap, unknown: Sequence[Surveyed]) -> None:
+async def _pin(app: App, bootstrap: Bootstrap, unknown: Sequence[Surveyed], request: _Request) -> None:
     from orchestrator.control import Face, TrustKey
 
+    if request.check:  # forgotten when the look is over
+        bootstrap.trust(unknown)
+        return
     for found in unknown:
         assert found.shown is not None
         action = TrustKey(found.host, found.shown.fingerprint)

@@ -81,6 +81,9 @@ def test_unknown_keys_are_shown_together_and_asked_about_once(fleet: Fleet) -> N
     unasked = fleet.run("bootstrap", "web4,web5", NO_EXPORTER, "--yes", "--json")
     assert unasked.status == 4
     assert {host["status"] for host in unasked.json["hosts"].values()} == {"host_key_unknown"}
+    looked = fleet.run("bootstrap", "web4,web5", NO_EXPORTER, "--check", "--accept-new-host-keys", "--json")
+    assert looked.status == 0
+    assert all(host["changed"] > 0 for host in looked.json["hosts"].values())
     assert not known.read_text()
     with Person(fleet.home, "bootstrap", "web4,web5", NO_EXPORTER) as person:
         shown = person.sees("[y/N]")
