@@ -59,6 +59,7 @@ PHRASES: tuple[str, ...] = (
     N_("it carries this request"),
     N_("it serves the connection that carries this request"),
     N_("it holds a port of the orchestrator"),
+    N_("it is the SSH server of this host"),
     N_("no right to signal pid {pid}"),
     N_("what held the port is no longer what was shown"),
     N_("the port is free already"),

@@ -152,6 +152,13 @@ stat_of() { # PID: sets $name, $state, $parent, $flags, $ticks (start, in ticks 
     state=$1 parent=$2 flags=$7 ticks=${20}
 }
 
+euid_of() { # PID: sets $euid, as whom it acts; empty if there is none
+    euid=
+    while read -r _key _ _value _; do
+        [ "$_key" = Uid: ] && euid=$_value && break
+    done 2>/dev/null <"/proc/$1/status"
+}
+
 users=$TAB
 user_name() { # UID: sets $user, the number itself where nobody has that name; remembers in $users
     user=$1
@@ -218,11 +225,8 @@ container_of() { # CGROUP PATH: sets $container, like docker:0123456789ab
 
 process() { # PID: "process PID TICKS STARTED USER UNIT MANAGER CONTAINER NAME COMMAND", nothing if it is gone
     stat_of "$1" || return 0
-    _euid=
-    while read -r _key _ _value _; do
-        [ "$_key" = Uid: ] && _euid=$_value && break
-    done 2>/dev/null <"/proc/$1/status"
-    user_name "$_euid"
+    euid_of "$1"
+    user_name "$euid"
     unit_of "$1"
     plain "$name" && name=$plain
     _command=$(head -c 256 "/proc/$1/cmdline" 2>/dev/null | tr '\000-\037\177' ' ')
@@ -285,6 +289,19 @@ carrying_ports() { # CHAIN: local ports (hex) of the connections our ancestors h
         awk '$1 == "fd" { ours[$2]; next } $4 == "01" && ($10 in ours) { split($2, a, ":"); printf "%s ", a[2] }'
 }
 
+# Also for who asks from elsewhere, as from a console or out of cron: it is the way in. A unit may have any name, and sshd
+# any port. Only root's counts: others could keep what they like by calling it sshd.
+SSH_SERVER="it is the SSH server of this host"
+
+ssh_servers() { # lines "PID REASON" of the listeners in $table that are root's sshd
+    printf '%s\n' "$table" | awk '$1 == "owner" { print $3 }' | sort -u | while read -r _pid; do
+        euid_of "$_pid"
+        [ "$euid" = 0 ] && _program=$(readlink "/proc/$_pid/exe" 2>/dev/null) || continue
+        _program=${_program%" (deleted)"} # upgraded since it began
+        [ "${_program##*/}" != sshd ] || put "$_pid" "$SSH_SERVER"
+    done
+}
+
 guard() { # sets $protected, lines "PID REASON", from $table and $keep_ports
     chain=$(ancestors)
     _connection=${SSH_CONNECTION-} _port=
@@ -302,6 +319,7 @@ guard() { # sets $protected, lines "PID REASON", from $table and $keep_ports
                     keep(kept, "it holds a port of the orchestrator") }
             $1 == "socket" { split($3, a, ":"); if (a[2] in why) reason[$4] = why[a[2]] }
             $1 == "owner" && ($2 in reason) { print $3, reason[$2] }'
+        ssh_servers
     )
 }
 
@@ -523,34 +541,49 @@ verb_unit_stop() { # UNIT PROTOCOL PORT
     _unit=$1 _protocol=$2 _portno=$3
     { narrow "$_portno" "$_protocol" | units_of; activators "$_portno" | tr "$TAB" '\n'; } | grep -Fqx -- "$_unit" ||
         fail "$_unit does not hold $_protocol port $_portno (any more)"
-    _stake=$(printf '%s\n' "$protected" | while IFS=$TAB read -r _pid reason; do
-        [ "$_pid" -gt 1 ] || continue
-        unit_of "$_pid"
-        [ "$manager:$unit" = "system:$_unit" ] && printf '%s' "$reason" && break
-    done)
-    if [ -n "$_stake" ]; then
-        put refused 0 "$_stake"
+    stopped_with "$_unit"
+    stake "$_stop"
+    if [ -n "$reason" ]; then
+        put refused 0 "$reason"
     else
         begin
-        stop_unit "$_unit"
+        stop_units "$_stop"
         scan all
     fi
     guard
     report "$_portno" "$_protocol" "$_unit"
 }
 
-stop_unit() { # UNIT: stops it after the sockets that would start it again; puts "stopped UNIT STATE" for each
+stopped_with() { # UNIT: sets $_stop, it and the sockets that would start it again, which go first, and what it starts
     property "$1" TriggeredBy
     _stop=
     for _name in $property; do case $_name in *.socket) is_unit "$_name" && _stop="$_stop $_name" ;; esac; done
     _stop="$_stop $1"
     property "$1" Triggers
     for _name in $property; do is_unit "$_name" && _stop="$_stop $_name"; done
+}
+
+stake() { # UNITS: sets $reason why one of them must live; empty if there is none
+    reason=
+    for _name in $1; do
+        case $_name in # by name, too: while PID 1 listens for it, no sshd does
+        ssh.socket | sshd.socket | ssh.service | sshd.service | ssh@*.service | sshd@*.service) reason=$SSH_SERVER ;;
+        esac
+    done
+    [ -z "$reason" ] || return 0
+    reason=$(printf '%s\n' "$protected" | while IFS=$TAB read -r _pid reason; do
+        [ "$_pid" -gt 1 ] || continue
+        unit_of "$_pid"
+        case $manager:" $1 " in system:*" $unit "*) printf '%s' "$reason" && break ;; esac
+    done)
+}
+
+stop_units() { # UNITS: stops them; puts "stopped UNIT STATE" for each
     # shellcheck disable=SC2086 # checked unit names
-    ctl stop --no-block --no-ask-password -- $_stop || { put outcome 0 denied none && return 0; }
+    ctl stop --no-block --no-ask-password -- $1 || { put outcome 0 denied none && return 0; }
     uptime_seconds
     _until=$((_now + 20))
-    for _name in $_stop; do
+    for _name in $1; do
         while property "$_name" ActiveState; do
             case $property in active | activating | deactivating | reloading) ;; *) break ;; esac
             uptime_seconds

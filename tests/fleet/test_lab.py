@@ -37,6 +37,7 @@ class OverSsh:
             *(f"-o{option}" for option in options),
             f"{user}@{machine.address}",
         ]
+        self.lab = lab
         self.machine = machine
         self.host = Host(machine.name, machine.address)
         self.fleet = Fleet(SshRun(ssh, f"{sudo} /bin/sh"), own_ports=(9090,))
@@ -155,6 +156,32 @@ async def test_our_own_sshd_is_refused_and_so_is_its_unit(ssh: OverSsh) -> None:
     outcome = await ssh.fleet.stop_unit(ssh.host, "ssh.service", 22, "tcp")
     assert outcome.state is CloseState.REFUSED, outcome
     assert ssh.state("ssh.service") == "active"
+
+
+async def test_the_ssh_server_is_refused_to_whoever_asks(ssh: OverSsh) -> None:
+    """Asked as a service of its own, the request has nothing to do with sshd: neither an ancestor nor a connection."""
+    apart = OverSsh(ssh.lab, ssh.machine, sudo="systemd-run --quiet --pipe --wait --collect")
+    with apart.unit(f"ExecStart=/usr/sbin/sshd -D -p {PORT}"):
+        for port, unit in ((22, "ssh.service"), (PORT, "web.service")):
+            closed = await apart.close(port)
+            stopped = await apart.fleet.stop_unit(apart.host, unit, port, "tcp")
+            for outcome in (closed, stopped):
+                assert (outcome.state, outcome.detail) == (CloseState.REFUSED, "it is the SSH server of this host"), (
+                    unit
+                )
+            assert apart.state(unit) == "active"
+
+
+async def test_so_is_the_socket_that_starts_it(ssh: OverSsh) -> None:
+    apart = OverSsh(ssh.lab, ssh.machine, sudo="systemd-run --quiet --pipe --wait --collect")
+    ssh.machine.run("systemctl stop ssh.service && systemctl start ssh.socket")
+    try:
+        outcome = await apart.fleet.stop_unit(apart.host, "ssh.socket", 22, "tcp")
+        assert apart.state("ssh.socket") == "active"
+    finally:
+        ssh.machine.run("systemctl stop ssh.socket && systemctl start ssh.service")
+        ssh.machine.wait_ssh(20)
+    assert outcome.state is CloseState.REFUSED, outcome
 
 
 async def test_the_same_through_sudo(lab: Lab) -> None:
