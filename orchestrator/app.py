@@ -132,6 +132,7 @@ class App:
             folder=home.playbooks,
             trust=trust,
             public_keys=lambda host: public_keys_for(host, home.keys, self.keys),
+            giving_keys=home.giving_keys,
             hosts=lambda: self.inventory.hosts,
             editor=Editor(home.inventory, home.state / "inventory"),
             fetch_exporter=lambda architecture: releases.fetch("node_exporter", architecture),

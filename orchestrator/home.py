@@ -62,13 +62,36 @@ class Home:
     @contextmanager
     def alone(self, task: str) -> Iterator[None]:
         """Let no second process do `task` in this home while the block lasts; raises `SettingsError` if one does."""
-        with (self.state / f"{task}.lock").open("w", encoding="ascii") as lock:
+        with self._locked(task, fcntl.LOCK_EX, f"another `orchestrator {task}` is running here", "Stop it first"):
+            yield
+
+    @contextmanager
+    def replacing_keys(self) -> Iterator[None]:
+        """Let nobody else replace our keys, or give them to hosts, while the block lasts.
+
+        Raises `SettingsError` when somebody does.
+        """
+        problem = "hosts are being bootstrapped here, or our key is being replaced already"
+        with self._locked("keys", fcntl.LOCK_EX, problem, "Wait until that is over"):
+            yield
+
+    @contextmanager
+    def giving_keys(self) -> Iterator[None]:
+        """Let nobody replace our keys while the block lasts, in which we give them to hosts, as others may.
+
+        Raises `SettingsError` when somebody does.
+        """
+        problem = "our key is being replaced here (`orchestrator keys rotate`)"
+        with self._locked("keys", fcntl.LOCK_SH, problem, "Wait until that is over"):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, manner: int, problem: str, remedy: str) -> Iterator[None]:
+        with (self.state / f"{name}.lock").open("w", encoding="ascii") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, manner | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise SettingsError(
-                    f"another `orchestrator {task}` is running here", where=str(self.path), remedy="Stop it first"
-                ) from None
+                raise SettingsError(problem, where=str(self.path), remedy=remedy) from None
             yield
 
 

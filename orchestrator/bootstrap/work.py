@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,9 +46,9 @@ class Parts:
     """What the work needs of the program.
 
     Pools of its own, with and without passwords; playbooks played over given shells, those in `folder` first; the
-    public keys that open a host's account, which are those we offer it; all hosts of the inventory in force, and how it
-    is edited; node_exporter releases; our certificate authority, whether there is one or not; why Prometheus has no
-    reading of hosts.
+    public keys that open a host's account, which are those we offer it; what keeps our keys from being replaced while a
+    block lasts; all hosts of the inventory in force, and how it is edited; node_exporter releases; our certificate
+    authority, whether there is one or not; why Prometheus has no reading of hosts.
     """
 
     open_pool: OpenPool
@@ -55,6 +56,7 @@ class Parts:
     folder: Path
     trust: Trust
     public_keys: Callable[[Host], Awaitable[Sequence[str]]]
+    giving_keys: Callable[[], AbstractContextManager[None]]
     hosts: Callable[[], HostSet]
     editor: Editor
     fetch_exporter: Fetch
@@ -131,26 +133,11 @@ class Bootstrap:
         """Bootstrap those of `surveyed` that are ready; the others are in the outcome as they were found.
 
         `on_event` is told what the playbook does, `on_step` of each step besides. Once `stop` is set nothing further is
-        begun. Raises what reading the playbook raises, before anything is done.
+        begun. Raises what reading the playbook raises, and SettingsError while our key is being replaced, before
+        anything is done.
         """
-        manner, stop = manner or Manner(), stop or asyncio.Event()
-        steps = Steps(surveyed, on_step)
-        path = find_playbook(self._parts.folder, "bootstrap.yml")
-        releases = await self._releases(steps, manner)
-        given = {name: await self._given(found.host, manner) for name, found in steps.ready.items()}
-        playing = Playing(path, steps.ready, manner=manner, given=given, releases=releases)
-
-        async def prove(found: Surveyed, proof: Proof) -> None:
-            places = behind(found.host, self._parts.hosts())
-            async for step in proof.of_the_new_way(found, places, exporter=manner.exporter, stop=stop):
-                steps.tell(step)
-
-        async def watch(managed: Sequence[Host]) -> None:
-            hosts = [host.name for host in managed if manner.exporter and wants_exporter(host)]
-            async for step in scraped(self._parts.absence, hosts, stop):
-                steps.tell(step)
-
-        return await self._work(steps, playing, on_event, stop, prove=prove, write=self._ledger.managed, watch=watch)
+        with self._parts.giving_keys():  # else a key that was destroyed meanwhile would take the new one's place
+            return await self._bootstrap(surveyed, manner or Manner(), on_event, on_step, stop or asyncio.Event())
 
     async def retire(
         self,
@@ -179,6 +166,27 @@ class Bootstrap:
         return await self._work(steps, playing, on_event, stop or asyncio.Event(), prove=prove, write=write)
 
     # -- inside
+
+    async def _bootstrap(
+        self, surveyed: Sequence[Surveyed], manner: Manner, on_event: OnEvent, on_step: OnStep, stop: asyncio.Event
+    ) -> Outcome:
+        steps = Steps(surveyed, on_step)
+        path = find_playbook(self._parts.folder, "bootstrap.yml")
+        releases = await self._releases(steps, manner)
+        given = {name: await self._given(found.host, manner) for name, found in steps.ready.items()}
+        playing = Playing(path, steps.ready, manner=manner, given=given, releases=releases)
+
+        async def prove(found: Surveyed, proof: Proof) -> None:
+            places = behind(found.host, self._parts.hosts())
+            async for step in proof.of_the_new_way(found, places, exporter=manner.exporter, stop=stop):
+                steps.tell(step)
+
+        async def watch(managed: Sequence[Host]) -> None:
+            hosts = [host.name for host in managed if manner.exporter and wants_exporter(host)]
+            async for step in scraped(self._parts.absence, hosts, stop):
+                steps.tell(step)
+
+        return await self._work(steps, playing, on_event, stop, prove=prove, write=self._ledger.managed, watch=watch)
 
     async def _work(
         self,

@@ -40,6 +40,13 @@ def rotate(
     from orchestrator.ssh import Succession
 
     async def work(app: App, stop: asyncio.Event) -> int:
+        if status:
+            return await go(app, stop)
+        with app.home.replacing_keys():
+            await app.live.refresh()  # a bootstrap that just ended may have changed who hosts are managed as
+            return await go(app, stop)
+
+    async def go(app: App, stop: asyncio.Event) -> int:
         everyone, chosen = app.inventory.hosts, app.inventory.select(pattern)
         files, ledger = Succession(app.home.keys), Ledger(app.home.state / "rotation")
 
@@ -51,14 +58,13 @@ def rotate(
         outcome = rotation.status(chosen, everyone)
         progress = Progress(HostSet(rotation.to_do(chosen)), "keys rotate")
         if not status:
-            with app.home.alone("keys-rotate"):
-                action = RotateKeys(chosen)
-                if not yes and not await confirm(_question(outcome, chosen.folded), stop, instead="--yes"):
-                    raise Refused("not confirmed, nothing was done", remedy="Answer y, or give --yes")
-                async with app.door.open(local_actor(Face.CLI), action, confirmed=True) as passage:
-                    with progress:
-                        outcome = await rotation.run(chosen, everyone, comment or f"orchestrator@{platform.node()}")
-                    passage.record(evidence.of_rotation(outcome))
+            action = RotateKeys(chosen)
+            if not yes and not await confirm(_question(outcome, chosen.folded), stop, instead="--yes"):
+                raise Refused("not confirmed, nothing was done", remedy="Answer y, or give --yes")
+            async with app.door.open(local_actor(Face.CLI), action, confirmed=True) as passage:
+                with progress:
+                    outcome = await rotation.run(chosen, everyone, comment or f"orchestrator@{platform.node()}")
+                passage.record(evidence.of_rotation(outcome))
         print_json(_as_json(outcome)) if as_json else _print(outcome, asked=status)
         return 0 if outcome.complete else _LEFT
 

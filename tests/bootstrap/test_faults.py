@@ -65,6 +65,23 @@ def test_a_wrong_password_for_sudo_is_told_from_an_account_without_sudo(fleet: F
     assert "Give -K" in troubles(bare)[host.name]
 
 
+def test_no_key_is_replaced_while_it_is_given_to_hosts(fleet: Fleet) -> None:
+    """Else a bootstrap could put a key in the place of its successor that the rotation has destroyed by then."""
+    host = fleet.lab.hosts[5]
+    rotate = ("keys", "rotate", host.name, "--yes")
+    with Person(fleet.home, "keys", "rotate", host.name) as person:
+        person.sees("[y/N]")
+        ran = fleet.run("bootstrap", host.name, NO_EXPORTER, "--yes")
+        assert (ran.status, "our key is being replaced here" in ran.err) == (2, True)
+        assert not (host.root / "var/lib/orchestrator").exists()
+    running = begun(fleet, host)
+    ran = fleet.run(*rotate)
+    assert (ran.status, "hosts are being bootstrapped here" in ran.err) == (2, True)
+    running.communicate(timeout=90)
+    assert running.returncode == 0
+    assert not (fleet.home / "keys" / "next_ed25519").exists()
+
+
 def test_a_changed_host_key_is_refused(fleet: Fleet) -> None:
     host = fleet.lab.hosts[2]
     host.change_host_key()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ async def chatty(node: Node, hosts: sshd.Fleet, tmp_path: Path, monkeypatch: pyt
             folder=tmp_path,
             trust=node.trust,
             public_keys=lambda _: pytest.fail("no key is wanted"),
+            giving_keys=nullcontext,
             editor=Editor(node.folder, node.state / "inventory"),
             fetch_exporter=lambda _: pytest.fail("nothing is fetched"),
             authority=Authority(tmp_path / "keys" / "ca", Keys(tmp_path / "keys")),

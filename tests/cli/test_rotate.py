@@ -104,7 +104,7 @@ def test_two_at_once(home: Fleet) -> None:
         person.sees("[y/N]")
         second = orchestrator(home.folder, "keys", "rotate", "--yes")
         assert second.status == 2
-        assert "another `orchestrator keys-rotate` is running" in second.err
+        assert "our key is being replaced already" in second.err
 
 
 def test_without_a_key_to_replace(home: Fleet) -> None:
