@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from orchestrator.app import App
 from orchestrator.bot.commands import SelfReport, Services, build_router
 from orchestrator.bot.language import Catalogues, Languages
@@ -69,6 +71,17 @@ class Faces:
             )
         )
 
+    def bot_token(self) -> SecretStr:
+        """The token to serve Telegram with. Raises `SettingsError` when there is none."""
+        token = self._app.settings.bot_token
+        if token is None:
+            raise SettingsError(
+                "is missing, so there is nothing to serve",
+                where="BOT_TOKEN",
+                remedy="Set it in .env, or use `orchestrator chat`, the same chat on this terminal",
+            )
+        return token
+
     async def serve_telegram(self, stop: asyncio.Event) -> None:
         """Serve Telegram until `stop` is set.
 
@@ -76,14 +89,8 @@ class Faces:
         process may help.
         """
         settings = self._app.settings
-        if settings.bot_token is None:
-            raise SettingsError(
-                "is missing, so there is nothing to serve",
-                where="BOT_TOKEN",
-                remedy="Set it in .env, or use `orchestrator chat`, the same chat on this terminal",
-            )
         self._telegram = TelegramFace(
-            token=settings.bot_token,
+            token=self.bot_token(),
             api_url=settings.telegram_api_url,
             allowed=settings.allowed_users,
             router=self.router,

@@ -18,11 +18,11 @@ from orchestrator.ssh.state import HostState, Phase
 DIRECT_WITHIN_S = 12.0  # just above the 10 s that a connect may take, so that its reason is still heard
 LIST_WITHIN_S = 1.0
 
-_WHY = {
-    Absence.NEVER: "Prometheus does not scrape it yet",
-    Absence.EMPTY: "no samples then",
-    Absence.DOWN: "its exporter does not answer",
-}
+_UNKNOWN = "Prometheus does not scrape it yet"
+_SILENT = "its exporter does not answer"
+_NO_SAMPLES = "no samples then"
+_TOO_NEW = "too few samples yet"
+_OUT_OF_REACH = "its scrapes fail"  # whether the host or its exporter is away is not known without a connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Readings:
         try:
             known = await self._metrics.now(metric, hosts.names)
             missing = HostSet(host for host in hosts if host.name not in known)
-            whys = await self._whys(missing)
+            whys = await self._whys(missing, empty=_TOO_NEW)
         except PrometheusError as error:
             known, missing, whys = {}, hosts, {host.name: error.what for host in hosts}
         answers = await self._directly(missing)
@@ -93,16 +93,20 @@ class Readings:
             if snapshot.cpu is not None and snapshot.memory is not None
         }
 
-    async def _whys(self, hosts: HostSet) -> Mapping[str, str]:
+    async def _whys(self, hosts: HostSet, *, empty: str = _NO_SAMPLES) -> Mapping[str, str]:
         if not hosts:
             return {}
         absences = await self._metrics.absence(hosts.names)
-        return {host.name: self._why(host, absences[host.name]) for host in hosts}
+        return {
+            host.name: empty if absences[host.name] is Absence.EMPTY else self._why(host, absences[host.name])
+            for host in hosts
+        }
 
     def _why(self, host: Host, absence: Absence) -> str:
         state = self._state(host)
-        down = absence is not Absence.EMPTY and not host.local and state.phase is not Phase.UP and state.reason
-        return state.reason if down else _WHY[absence]
+        if host.local or state.phase is Phase.UP:
+            return _SILENT if absence is Absence.DOWN else _UNKNOWN
+        return state.reason or (_OUT_OF_REACH if absence is Absence.DOWN else _UNKNOWN)
 
     async def _directly(self, hosts: Iterable[Host]) -> Mapping[str, VitalsAnswer]:
         wanted = HostSet(hosts)

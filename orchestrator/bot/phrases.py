@@ -105,6 +105,8 @@ PHRASES: tuple[str, ...] = (
     N_("Prometheus does not scrape it yet"),
     N_("no samples then"),
     N_("its exporter does not answer"),
+    N_("its scrapes fail"),
+    N_("too few samples yet"),
     N_("the host does not say"),
     N_("Prometheus gives no answer: {why}"),
     N_("the connection failed"),

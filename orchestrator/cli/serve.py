@@ -28,6 +28,7 @@ def serve(context: typer.Context) -> int:
         logging.getLogger("orchestrator").setLevel(logging.INFO)
         with app.home.alone("serve"):
             faces = Faces(app)
+            faces.bot_token()  # before anything is begun that must be ended
             faces.charts.warm()
             async with app.connected(), app.listening(faces.gauges), app.monitored():
                 await faces.serve_telegram(stop)

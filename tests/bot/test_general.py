@@ -110,6 +110,14 @@ async def test_language_is_chosen_by_a_tap_and_remembered(node: Node) -> None:
     assert await node.languages.of("telegram:2", "en") == "en"
 
 
+async def test_a_language_can_be_named_at_once(node: Node) -> None:
+    person = node.person()
+    await person.say("/language zh-TW")
+    assert person.last.text == "🌐 已切換為繁體中文"
+    await person.say("/language tlh")
+    assert person.last.labels == ["English", "繁體中文"]
+
+
 @pytest.mark.parametrize(
     ("default", "hint", "wanted"),
     [

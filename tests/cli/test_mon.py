@@ -60,7 +60,7 @@ def test_values_of_several_hosts_each_with_where_it_is_from(fleet: DemoFleet, ur
     assert told.status == 0
     assert re.search(r"^web1 +\d+\.\d%$", told.out, re.MULTILINE)
     assert re.search(r"^web2 +\d+\.\d%$", told.out, re.MULTILINE)
-    assert "web2: asked directly: its exporter does not answer" in told.err
+    assert "web2: asked directly: its scrapes fail" in told.err
     assert "db1: asked directly: Prometheus does not scrape it yet" in told.err
     assert "web1" not in told.err
 
@@ -84,7 +84,7 @@ def test_no_data_is_no_success(fleet: DemoFleet, url: str, tmp_path: Path) -> No
     told = orchestrator(fleet.home, "mon", "cpu", "web2", "5", "--png", str(file), PROMETHEUS_URL=url)
     assert told.status == 4
     assert told.out == ""
-    assert "web2: no data: its exporter does not answer" in told.err
+    assert "web2: no data: its scrapes fail" in told.err
     assert not file.exists()
     # An hour ago nothing was scraped at all.
     before = (datetime.now().astimezone() - timedelta(hours=1)).strftime("%H%M")

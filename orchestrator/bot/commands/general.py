@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.keyboards import Keyboard
@@ -46,7 +47,11 @@ class General:
         await request.chat.send(general.ids(request, self._catalogues.locale(request.language)))
 
     async def language(self, request: Request) -> None:
-        """Offer the languages."""
+        """Offer the languages, or go on in the one that is named, as ``en`` or ``zh-TW``."""
+        named = {name.lower().replace("_", "-"): name for name in LANGUAGES}.get(request.text.strip().lower())
+        if named is not None:
+            await self.set_language(replace(request, args={"language": named}, message_id=None))
+            return
         await request.chat.send(general.languages(self._catalogues.locale(request.language)))
 
     async def set_language(self, request: Request) -> None:
