@@ -28,6 +28,7 @@ from orchestrator.inventory import Host, HostSet
 from orchestrator.inventory.edit import Editor
 from orchestrator.playbook.events import OnEvent
 from orchestrator.ssh import Authority, Passwords, Pool, Status, Trust
+from orchestrator.ssh.certificates import shares_address
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -218,9 +219,11 @@ class Bootstrap:
     async def _given(self, host: Host, manner: Manner) -> Given:
         """What the playbook gets for one host."""
         parts = self._parts
+        vouched_for = not shares_address(host, parts.hosts())
+        keep = not manner.check
         return Given(
             keys=await parts.public_keys(host),
-            certificate=await parts.authority.certificate_for(host, parts.trust, keep=not manner.check),
+            certificate=await parts.authority.certificate_for(host, parts.trust, keep=keep) if vouched_for else "",
             forward=forwards_of(host, parts.hosts()),
         )
 

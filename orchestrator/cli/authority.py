@@ -88,6 +88,7 @@ def sign_host(
     from orchestrator.control import Face, SignHosts
     from orchestrator.errors import KeyFileError
     from orchestrator.inventory import HostSet
+    from orchestrator.ssh.certificates import shares_address
 
     async def work(app: App, _: asyncio.Event) -> int:
         chosen = HostSet(host for host in app.inventory.select(pattern) if not host.local)
@@ -96,6 +97,10 @@ def sign_host(
         problems: dict[str, str] = {}
         async with app.door.open(local_actor(Face.CLI), SignHosts(chosen, days)) as passage:
             for host in chosen:
+                if shares_address(host, app.inventory.hosts):
+                    what = "a certificate knows no port, and the inventory has another host at this address"
+                    problems[host.name] = f"{host.name}: {what}. Keep to its pinned key"
+                    continue
                 try:
                     signed[host.name] = await app.authority.certify(host, app.trust, timedelta(days=days))
                 except KeyFileError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ import asyncssh
 from asyncssh.public_key import SSHOpenSSHCertificate
 
 from orchestrator.errors import UsageError
+from orchestrator.inventory.model import Host
 from orchestrator.ssh.trust import HostKey
 
 # Clocks differ. A host that is further off refuses our certificate and is logged in to with a plain key.
@@ -71,6 +72,15 @@ def host_certificate(
         comment=name,
     )
     return HostCertificate.parse(made.export_certificate().decode())
+
+
+def shares_address(host: Host, hosts: Iterable[Host]) -> bool:
+    """True when another port of the address of `host` leads to another of `hosts`, behind one NAT address say.
+
+    A certificate is for an address and knows no port: each of them could pass for the others by its own.
+    """
+    address = host.address.lower()
+    return any(other.address.lower() == address and other.port != host.port for other in hosts)
 
 
 def user_certificate(

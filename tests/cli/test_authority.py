@@ -88,6 +88,18 @@ def test_key_in_a_file_is_revoked_and_nonsense_is_not(home: Path) -> None:
     assert "no key of it is known" in orchestrator(home, "keys", "ca", "revoke", "web2", "--yes").err
 
 
+def test_hosts_at_one_address_are_not_signed(home: Path) -> None:
+    """Each could pass for the other: a certificate knows no port."""
+    inventory = home / "inventory/hosts.yml"
+    inventory.write_text(inventory.read_text().replace("web2.example", "192.0.2.1"))
+    passphrase = {"SSH_PASSPHRASE_FILE": str(home / "passphrase")}
+    ran = orchestrator(home, "keys", "ca", "sign-host", "all", "--json", **passphrase)
+    assert (ran.status, ran.json["certificates"]) == (4, [])
+    assert list(ran.json["problems"]) == ["web1", "web2"]
+    assert "knows no port" in ran.json["problems"]["web1"]
+    assert not (home / "keys/ca/hosts").exists()
+
+
 def test_without_an_authority(tmp_path: Path) -> None:
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory/hosts.yml").write_text(HOSTS)

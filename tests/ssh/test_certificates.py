@@ -19,7 +19,7 @@ from orchestrator.errors import KeyFileError, UsageError
 from orchestrator.inventory.model import Host
 from orchestrator.ssh import Authority, Command, HostKey, Keys, Pool, Result, Status, Trust, make_authority
 from orchestrator.ssh.authority import HOST_KEY, USER_KEY
-from orchestrator.ssh.certificates import sources_of, user_certificate
+from orchestrator.ssh.certificates import shares_address, sources_of, user_certificate
 from tests.ssh.conftest import QUICK
 from tests.sshd import Fleet, Sshd, fingerprint, keygen, run
 
@@ -148,6 +148,12 @@ async def test_host_certificate_of_nonsense(home: Home, tmp_path: Path) -> None:
 )
 def test_from_that_a_certificate_can_say(patterns: str, bound: list[str]) -> None:
     assert sources_of(patterns) == bound
+
+
+def test_hosts_that_a_certificate_could_not_tell_apart() -> None:
+    web = Host("web", "nat.example", port=2201)
+    assert shares_address(web, [web, Host("db", "NAT.example", port=2202)])
+    assert not shares_address(web, [web, replace(web, name="twin", user="ops"), Host("other", "192.0.2.1", port=2202)])
 
 
 def test_authority_is_made_once_and_kept_apart_from_keys(home: Home) -> None:
