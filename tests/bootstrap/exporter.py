@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,19 @@ def exporter() -> Path:
                 command("dpkg-deb", "--extract", str(source), folder)
                 _keep(Path(folder) / "usr/bin" / _PACKAGE, ready)
     return ready
+
+
+def release(folder: Path, version: str) -> Path:
+    """An archive as the project releases them, that holds the program at hand; put into `folder`."""
+    name = f"node_exporter-{version}.linux-amd64"
+    inside = folder / name
+    inside.mkdir()
+    shutil.copy(exporter(), inside / "node_exporter")
+    (inside / "LICENSE").write_text("of the project\n")
+    archive = folder / f"{name}.tar.gz"
+    subprocess.run(["tar", "-C", folder, "-czf", archive, name], check=True)
+    shutil.rmtree(inside)
+    return archive
 
 
 def package(name: str = _PACKAGE) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.bootstrap.exporter import exporter, package
+from tests.bootstrap.exporter import exporter, package, release
 from tests.bootstrap.fleet import Tree, differences, listeners, look
 from tests.bootstrap.playing import PLAYBOOKS, make_home, troubles
 from tests.conformance.ours import Ours
@@ -68,17 +67,6 @@ echo '{key}' >/home/guest/.ssh/authorized_keys
 chown guest: /home/guest/.ssh/authorized_keys
 printf '5 4 * * * true\\n' | crontab -u guest -
 """
-
-
-def release(folder: Path, version: str) -> None:
-    """An archive as the project releases them, that holds the program at hand."""
-    name = f"node_exporter-{version}.linux-amd64"
-    inside = folder / name
-    inside.mkdir()
-    shutil.copy(exporter(), inside / "node_exporter")
-    (inside / "LICENSE").write_text("of the project\n")
-    subprocess.run(["tar", "-C", folder, "-czf", folder / f"{name}.tar.gz", name], check=True)
-    shutil.rmtree(inside)
 
 
 def put_a_package_repository(host: LabHost) -> None:
@@ -142,6 +130,17 @@ def test_every_source_and_an_exporter_that_is_there(lab: Lab, home: Path) -> Non
 
     assert ours.play(PLAYBOOKS / "bootstrap.yml", []).changed == 0
 
+    cut_off(lab.hosts[RELEASED], old)
+    mended = ours.play(PLAYBOOKS / "node_exporter.yml", ["--limit", "web2"])
+    assert troubles(mended) == []
+    assert [task.name for task in mended.tasks for got in task.hosts.values() if got.outcome == "changed"] == [
+        "Unpack the program",
+        "Start it, now and at boot",
+    ]
+    assert (lab.hosts[RELEASED].root / f"{old[1:]}/node_exporter").read_bytes() == exporter().read_bytes()
+    assert sorted(lab.hosts[RELEASED].run(f"ls {Path(old).parent}").stdout.split()) == ["hostctl", Path(old).name]
+    assert ours.play(PLAYBOOKS / "node_exporter.yml", ["--limit", "web2"]).changed == 0
+
     upgraded = ours.play(PLAYBOOKS / "node_exporter.yml", ["--limit", "web2", "-e", "node_exporter_version="])
     assert troubles(upgraded) == []
     assert "node_exporter-1.9.1.linux-amd64/node_exporter " in unit(lab.hosts[RELEASED])
@@ -164,6 +163,14 @@ def test_every_source_and_an_exporter_that_is_there(lab: Lab, home: Path) -> Non
     assert troubles(retired) == []
     assert [line for host in lab.hosts for line in differences(host, before[host.name], snapshot(host))] == []
     assert {host.name: listeners(host) for host in lab.hosts} == bare
+
+
+def cut_off(host: LabHost, folder: str) -> None:
+    """Half a program, where it belongs and where it is unpacked: what runs that were ended in the middle leave."""
+    beside = f"{Path(folder).parent}/node_exporter-unpacking/{Path(folder).name}"
+    host.run(f"mkdir -p {beside} && head -c 50000 {folder}/node_exporter >{beside}/node_exporter")
+    host.run(f"chmod 755 {beside}/node_exporter && cp -p {beside}/node_exporter {folder}/half")
+    host.run(f"mv {folder}/half {folder}/node_exporter")
 
 
 def test_runit_and_cron_keep_it_running_where_there_is_no_systemd(lab: Lab, home: Path) -> None:

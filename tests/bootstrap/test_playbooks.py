@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bootstrap.exporter import release
 from tests.bootstrap.fleet import Tree, differences, listeners, look
 from tests.bootstrap.playing import PLAYBOOKS, make_home, troubles
 from tests.conformance.judge import Judge
@@ -76,8 +77,10 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Lab, 
         Lab(1, name=f"judge-{os.getpid()}") as theirs,
         ThreadPoolExecutor(1) as pool,
     ):
-        home = make_home(ours, tmp_path_factory.mktemp("ours"))
-        judge = Judge(tmp_path_factory.mktemp("a") / "a", make_home(theirs, tmp_path_factory.mktemp("theirs")))
+        packed = {"node_exporter_binary": str(release(tmp_path_factory.mktemp("releases"), "1.9.1"))}
+        home = make_home(ours, tmp_path_factory.mktemp("ours"), {ours.hosts[1].name: packed})
+        judged = make_home(theirs, tmp_path_factory.mktemp("theirs"), {theirs.hosts[0].name: packed})
+        judge = Judge(tmp_path_factory.mktemp("a") / "a", judged)
         try:
             yield ours, theirs, home, pool.submit(play_through, judge, theirs, check=False)
         finally:
@@ -104,7 +107,7 @@ def test_check_changes_nothing_and_says_what_would_change(played: Played) -> Non
         {task.name for task in played.runs[name].tasks for got in task.hosts.values() if got.outcome == "changed"}
         for name in ("check", "first")
     )
-    assert done - said == {"Start it, now and at boot"}, "which needs the unit that --check does not write"
+    assert done - said == {"Unpack the program", "Start it, now and at boot"}, "which need what --check does not write"
     assert said <= done
 
 
