@@ -271,6 +271,19 @@ def test_an_account_is_not_retired_by_itself(lab_of_managed: tuple[Lab, Path]) -
     assert ssh(home, lab.hosts[2], "true").returncode == 0
 
 
+def test_root_follows_no_account_to_take_keys_away_either(lab_of_managed: tuple[Lab, Path]) -> None:
+    lab, home = lab_of_managed
+    machine, limit = lab.hosts[2], ["--limit", "web3"]
+    keys, others = "/home/orchestrator/.ssh/authorized_keys", "/root/authorized_keys"
+    machine.run(f"install -m 600 {keys} {others} && ln -sf {others} {keys}")
+    (trouble,) = troubles(Ours(home).play(PLAYBOOKS / "retire.yml", limit))
+    assert trouble.startswith("Take them as the account itself: web3")
+    assert "# BEGIN See Servers Health Plus" in machine.run(f"cat {others}").stdout
+    machine.run(f"rm {keys} && install -m 600 -o orchestrator -g orchestrator {others} {keys} && rm {others}")
+    assert troubles(Ours(home).play(PLAYBOOKS / "retire.yml", limit)) == []
+    assert machine.run("getent passwd orchestrator", check=False).returncode == 2
+
+
 def test_all_of_root_only_where_the_inventory_says_become(lab_of_managed: tuple[Lab, Path]) -> None:
     lab, home = lab_of_managed
     managed = Managed(lab.hosts[1], home)
