@@ -201,11 +201,22 @@ def test_runit_and_cron_keep_it_running_where_there_is_no_systemd(lab: Lab, home
         until(partial(stands_as, host, before[host.name]))
 
 
-def test_a_package_that_others_need_by_now_stays(lab: Lab, home: Path) -> None:
+def test_what_others_need_by_now_stays(lab: Lab, home: Path) -> None:
+    """First the account of the package, for a Prometheus that came later; then the package itself."""
     ours, host = Ours(home), lab.hosts[PACKAGED]
     options = ["--limit", host.name]
     assert troubles(ours.play(PLAYBOOKS / "node_exporter.yml", options)) == []
-    host.run(LATER)
+    host.run(later("prometheus-later", "dpkg"))
+    account = host.run("getent passwd prometheus").stdout
+    assert troubles(ours.play(PLAYBOOKS / "retire.yml", options)) == []
+    assert host.run("getent passwd prometheus").stdout == account
+    query = "dpkg-query -Wf '${Package} ${db:Status-Status}\n' 'prometheus*' 'lab-*'"
+    installed = f"{query} 2>/dev/null | sed -n 's/ installed$//p'"
+    assert host.run(installed).stdout.split() == ["prometheus-later"]
+    host.run("dpkg --purge prometheus-later && userdel prometheus")
+
+    assert troubles(ours.play(PLAYBOOKS / "node_exporter.yml", options)) == []
+    host.run(later("lab-later", "prometheus-node-exporter"))
     retired = ours.play(PLAYBOOKS / "retire.yml", options)
     assert troubles(retired) == []
     outcomes = {task.name: task.hosts[host.name] for task in retired.tasks}
@@ -213,24 +224,24 @@ def test_a_package_that_others_need_by_now_stays(lab: Lab, home: Path) -> None:
     assert outcomes["Say which packages stay"].result["msg"] == (
         "These packages stay, since others need them by now (lab-later): prometheus-node-exporter"
     )
-    assert host.run("dpkg-query -Wf '${db:Status-Status} ' lab-later prometheus-node-exporter").stdout.split() == [
-        "installed",
-        "installed",
-    ]
+    assert host.run(installed).stdout.split() == ["lab-later", "prometheus-node-exporter"]
+    assert host.run("getent passwd prometheus").stdout != ""
 
 
-LATER = """
-mkdir -p /srv/later/DEBIAN
-cat >/srv/later/DEBIAN/control <<'END'
-Package: lab-later
+def later(name: str, needs: str) -> str:
+    """Installs a package of this name that needs another."""
+    return f"""
+mkdir -p /srv/{name}/DEBIAN
+cat >/srv/{name}/DEBIAN/control <<'END'
+Package: {name}
 Version: 1
 Architecture: all
 Maintainer: Lab <lab@example.org>
-Depends: prometheus-node-exporter
+Depends: {needs}
 Description: needs it
 END
-dpkg-deb --root-owner-group --build /srv/later /srv/later.deb >/dev/null
-dpkg -i /srv/later.deb >/dev/null
+dpkg-deb --root-owner-group --build /srv/{name} /srv/{name}.deb >/dev/null
+dpkg -i /srv/{name}.deb >/dev/null
 """
 
 
