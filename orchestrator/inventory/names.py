@@ -15,6 +15,7 @@ _BRACKETED = re.compile(r"\[(.+)\]:([0-9]+)")
 _WITH_PORT = re.compile(r"((?:[^:\[\]]|\[[^\]]*\])*):([0-9]+)")
 _NAME = re.compile(r"\w[\w.@+-]*")
 _ADDRESS = re.compile(r"\w[\w.-]*")
+_FOUR_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
 _EXPORTER = ":9100"
 
 
@@ -40,7 +41,12 @@ def is_host_name(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """True for a host name, an IPv4 or an IPv6 address (with a zone, perhaps) without a port."""
+    """True for a host name, an IPv4 or an IPv6 address (with a zone, perhaps) without a port.
+
+    Four numbers with dots are an IPv4 address or a slip, never a name: no top-level domain is a number (RFC 3696, 2).
+    """
+    if _FOUR_NUMBERS.fullmatch(text):
+        return all(len(part) <= 3 and int(part) < 256 for part in text.split("."))
     return bool(_ADDRESS.fullmatch(text)) or is_ipv6(text.partition("%")[0])
 
 
