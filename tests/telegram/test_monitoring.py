@@ -85,7 +85,7 @@ async def test_readings_and_charts(tg: Telegram) -> None:
     await tg.tap(value, "1 h")
     chart = await tg.expect(lambda item: item.picture is not None, within=30)
     assert chart.message_id > value.message_id
-    assert re.match(r"📈 CPU · web1 · \d+%\nlast \d+% · average \d+% · highest \d+%\n\d\d:\d\d – ", chart.text)
+    assert re.match(r"📈 CPU · web1 · \d+%\nlast \d+% · average \d+% · highest \d+%\n(\S+ )?\d\d:\d\d – ", chart.text)
     assert "• 1 h" in chart.labels
     light = picture(chart)
     assert light.getpixel((2, 2)) == (255, 255, 255)
