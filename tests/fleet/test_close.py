@@ -18,6 +18,7 @@ from orchestrator.inventory.model import Host
 from orchestrator.ssh.result import Status
 from tests.fleet.conftest import needs_root
 from tests.fleet.processes import LISTENER, ShellRun, alive, listening, until
+from tests.sshd import free_port
 
 
 async def inspect(fleet: Fleet, host: Host, port: int) -> Inspection:
@@ -278,7 +279,8 @@ async def test_what_a_supervisor_starts_again_is_told(fleet: Fleet, server: Host
     """As systemd, runit or a prefork master would; here a shell loop."""
     with ExitStack() as stack:
         loop = f'while [ ! -e {tmp_path}/stop ]; do "$@"; done'
-        listener = stack.enter_context(listening("127.0.0.1", "--port", "18998", prefix=("sh", "-c", loop, "sh")))
+        port = str(free_port("127.0.0.1"))
+        listener = stack.enter_context(listening("127.0.0.1", "--port", port, prefix=("sh", "-c", loop, "sh")))
         stack.callback(lambda: subprocess.run(["kill", "-KILL", *pids_of(listener.pid)], check=True))
         stack.callback((tmp_path / "stop").touch)
         outcome = await close(fleet, server, listener.port)
