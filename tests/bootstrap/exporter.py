@@ -40,13 +40,13 @@ def release(folder: Path, version: str) -> Path:
     return archive
 
 
-def package(name: str = _PACKAGE) -> Path:
-    """The package itself, or another of that release, kept likewise."""
-    ready = place.trees().parent / f"{name}-{RELEASES[0]}.deb"
+def package(name: str = _PACKAGE, of: str = RELEASES[0]) -> Path:
+    """The package itself, or another, or of another release, kept likewise."""
+    ready = place.trees().parent / f"{name}-{of}.deb"
     with place.locked(name):
         if not ready.is_file():
             with tempfile.TemporaryDirectory() as folder:
-                _keep(_fetch(name, Path(folder)), ready)
+                _keep(_fetch(name, of, Path(folder)), ready)
     return ready
 
 
@@ -57,8 +57,8 @@ def _keep(file: Path, ready: Path) -> None:
     partial.rename(ready)
 
 
-def _fetch(name: str, folder: Path) -> Path:
-    (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {RELEASES[0]} main\n")
+def _fetch(name: str, of: str, folder: Path) -> Path:
+    (folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {of} main\n")
     for part in ("state/lists/partial", "cache/archives/partial"):
         (folder / part).mkdir(parents=True)
     options = {

@@ -185,20 +185,48 @@ def test_runit_and_cron_keep_it_running_where_there_is_no_systemd(lab: Lab, home
     before = {host.name: snapshot(host) for host in (runit, cron)}
     ours = Ours(home)
     for host, init in ((runit, "runit"), (cron, "cron")):
-        options = ["--limit", host.name, "-e", f"our_init={init}"]
-        assert troubles(ours.play(PLAYBOOKS / "node_exporter.yml", options)) == []
-        assert listens(host)
-        owner = host.run("stat -c %U /proc/$(pgrep -x node_exporter)").stdout.strip()
-        assert owner == "orchestrator-metrics", host.name
-        assert ours.play(PLAYBOOKS / "node_exporter.yml", options).changed == 0
-        host.run("pkill -KILL -x node_exporter")
-        if init == "cron":
-            job = host.run("crontab -u orchestrator-metrics -l | sed -n 's/^@reboot //p'").stdout.strip()
-            host.run(f"su -s /bin/sh orchestrator-metrics -c '{job}'")
-        until(partial(listens, host))
-        assert troubles(ours.play(PLAYBOOKS / "retire.yml", options)) == []
-        assert not listens(host)
-        until(partial(stands_as, host, before[host.name]))
+        comes_and_goes(ours, host, init, before[host.name])
+
+
+def test_openrc_keeps_it_running(lab: Lab, home: Path) -> None:
+    """OpenRC's own programs beside systemd, whose mark is put away meanwhile; and the one service that ours needs."""
+    host = lab.hosts[RELEASED]
+    for name in ("openrc", "librc1", "libeinfo1", "insserv"):
+        shutil.copy(package(name, host.release), host.root / f"srv/{name}.deb")
+    host.run(OPENRC)
+    try:
+        comes_and_goes(Ours(home), host, "openrc", snapshot(host))
+    finally:
+        host.run("mv /run/systemd/system.away /run/systemd/system")
+
+
+OPENRC = r"""
+dpkg --force-all --unpack /srv/openrc.deb /srv/lib*.deb /srv/insserv.deb >/dev/null 2>&1 || :
+mkdir -p /run/openrc /etc/runlevels/default
+touch /run/openrc/softlevel /etc/insserv.conf
+printf '#!/sbin/openrc-run\nstart() { :; }\n' >/etc/init.d/localmount
+chmod 755 /etc/init.d/localmount
+rc-update --update >/dev/null 2>&1 || : # what depends on what, as at every boot
+mv /run/systemd/system /run/systemd/system.away
+"""
+
+
+def comes_and_goes(ours: Ours, host: LabHost, init: str, before: Tree) -> None:
+    """It runs as nobody of note, a second run changes nothing, it comes back when it dies, and goes without a trace."""
+    options = ["--limit", host.name, "-e", f"our_init={init}"]
+    assert troubles(ours.play(PLAYBOOKS / "node_exporter.yml", options)) == []
+    assert listens(host)
+    owner = host.run("stat -c %U /proc/$(pgrep -x node_exporter)").stdout.strip()
+    assert owner == "orchestrator-metrics", host.name
+    assert ours.play(PLAYBOOKS / "node_exporter.yml", options).changed == 0
+    host.run("pkill -KILL -x node_exporter")
+    if init == "cron":
+        job = host.run("crontab -u orchestrator-metrics -l | sed -n 's/^@reboot //p'").stdout.strip()
+        host.run(f"su -s /bin/sh orchestrator-metrics -c '{job}'")
+    until(partial(listens, host))
+    assert troubles(ours.play(PLAYBOOKS / "retire.yml", options)) == []
+    assert not listens(host)
+    until(partial(stands_as, host, before))
 
 
 def test_what_others_need_by_now_stays(lab: Lab, home: Path) -> None:
