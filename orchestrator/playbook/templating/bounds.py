@@ -8,11 +8,14 @@ thread only, where Python runs the handlers of signals.
 
 from __future__ import annotations
 
+import _weakrefset
 import re
 import signal
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 STEPS = 2_000_000
@@ -21,6 +24,8 @@ SIZE = 16 << 20
 """Characters of a text; an element of a list counts as eight."""
 BITS = 14_000
 """Of a whole number: Python refuses to spell those of more than 4300 digits (sys.set_int_max_str_digits)."""
+_AGAIN_S = 0.001
+_CALLBACKS = frozenset({weakref.__file__, _weakrefset.__file__})
 
 T = TypeVar("T")
 _WIDE = re.compile(r"%[^a-zA-Z%]*(?:\d{8,}|\*)|:[^{}]*(?:\d{8,}|\{)")
@@ -58,7 +63,10 @@ def processor_time() -> Iterator[None]:
         yield
         return
 
-    def late(*_: object) -> None:
+    def late(_: int, frame: FrameType | None) -> None:
+        if _drops_exceptions(frame):
+            signal.setitimer(signal.ITIMER_VIRTUAL, _AGAIN_S)
+            return
         raise Exhausted(
             f"it takes more than {SECONDS:g} s; is there a loop without end or a regular expression to blame?"
         )
@@ -70,6 +78,15 @@ def processor_time() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+
+
+def _drops_exceptions(frame: FrameType | None) -> bool:
+    """Whether this is part of a destructor or the callback of a weak reference: Python ignores what those raise."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename in _CALLBACKS:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def fits(size: int) -> None:

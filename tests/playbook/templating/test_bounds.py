@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -41,6 +42,19 @@ def test_a_yaml_bomb_is_defused() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     with pytest.raises(TemplateFault, match="stopped"):
         templar(bomb="\n".join(lines)).render(template("{{ bomb | from_yaml }}"))
+
+
+@pytest.mark.usefixtures("lowered")
+def test_time_is_up_even_where_python_ignores_exceptions() -> None:
+    class Thing: ...
+
+    known, seen = weakref.WeakKeyDictionary[Thing, int](), weakref.WeakSet[Thing]()
+    for turn in range(20):
+        with pytest.raises(Exhausted, match="more than"), processor_time():
+            while turn % 2:
+                known[Thing()] = 1  # and is forgotten at once, by a callback
+            while True:
+                seen.add(Thing())
 
 
 @pytest.mark.usefixtures("lowered")
