@@ -111,6 +111,8 @@ def _fed(program: str, outputs: str, stdin: bytes | None) -> str:
 def _format(data: bytes) -> str:
     """`data` as a format that the shell's own printf turns back into it; no process, no length in ``ps``."""
     escaped = data.replace(b"\\", b"\\\\").replace(b"%", b"%%").replace(b"\0", b"\\000")
+    if escaped.startswith(b"-"):  # else it would be taken for an option; not every printf knows "--"
+        escaped = b"\\055" + escaped[1:]
     return shlex.quote(escaped.decode("utf-8", "surrogateescape"))
 
 

@@ -82,8 +82,15 @@ async def test_records_from_anywhere_in_the_program(shell: Shell) -> None:
 @TIDY
 @pytest.mark.parametrize(
     "data",
-    [b"\xff\xfe bad \xc3\x28 utf-8", b"a\0b\0", b"%s\\n'\"$x`!", bytes(range(256)) * 128, b"\0" * LARGE],
-    ids=["utf-8", "nul", "printf", "all", "large"],
+    [
+        b"\xff\xfe bad \xc3\x28 utf-8",
+        b"a\0b\0",
+        b"%s\\n'\"$x`!",
+        b"-----BEGIN\n",
+        bytes(range(256)) * 128,
+        b"\0" * LARGE,
+    ],
+    ids=["utf-8", "nul", "printf", "option", "all", "large"],
 )
 async def test_any_bytes_pass_both_ways(shell: Shell, data: bytes, tidy: bool) -> None:
     for _ in range(2):
@@ -212,22 +219,20 @@ async def test_shell_that_went_away_between_calls_is_started_again(shell: Shell,
 async def test_deadline(shell: Shell, target: Target, tidy: bool) -> None:
     await pid(shell)
     name = mark()
-    begun = time.monotonic()
-    call = Call(f"say a 1; echo begun; sleep {name}; echo never", timeout=0.7, tidy=tidy)
+    call = Call(f"say a 1; echo begun; sleep {name}; echo never", timeout=1.5, tidy=tidy)
     reply = await shell.call(call)
-    assert time.monotonic() - begun < 0.7 + 5
     result = reply.result
     assert (result.status, result.exit_code, result.stdout) == (Status.TIMEOUT, None, b"begun\n")
     assert reply.records == (("a", b"1"),)
     assert not result.may_be_alive
-    assert result.detail == "no end within 0.7 s; nothing of it was seen running any more"
+    assert result.detail == "no end within 1.5 s; nothing of it was seen running any more"
     assert not target.running(name)
     assert (await shell.call(Call("echo again"))).result.out == "again\n"
 
 
 async def test_deadline_of_the_first_call(shell: Shell, target: Target) -> None:
     name = mark()
-    result = (await shell.call(Call(f"trap '' TERM; sleep {name}; sleep {name}", timeout=0.7))).result
+    result = (await shell.call(Call(f"trap '' TERM; sleep {name}; sleep {name}", timeout=1.5))).result
     assert (result.status, result.may_be_alive) == (Status.TIMEOUT, False)
     assert not target.running(name)
 
@@ -235,7 +240,7 @@ async def test_deadline_of_the_first_call(shell: Shell, target: Target) -> None:
 async def test_deadline_tells_what_left_the_session_and_lets_it_live(shell: Shell, target: Target) -> None:
     before, name = mark(), mark()
     await shell.call(Call(f"setsid sleep {before} >/dev/null 2>&1 9>&- &"))
-    result = (await shell.call(Call(f"setsid sleep {name} & wait; sleep 300", timeout=0.7))).result
+    result = (await shell.call(Call(f"setsid sleep {name} & wait; sleep 300", timeout=1.5))).result
     try:
         assert (result.status, result.may_be_alive) == (Status.TIMEOUT, True)
         told = re.search(r"what it detached still runs \(pid (\d+)\)", result.detail)
@@ -253,7 +258,7 @@ async def test_stop_leaves_nothing_behind(shell: Shell, target: Target) -> None:
     running = asyncio.create_task(shell.call(Call(f"sleep {name}; sleep {name}"), stop=stop))
     await target.until_running(name)
     stop.set()
-    result = (await asyncio.wait_for(running, 5)).result
+    result = (await asyncio.wait_for(running, 30)).result
     assert (result.status, result.may_be_alive) == (Status.CANCELLED, False)
     assert not target.running(name)
     result = (await shell.call(Call("echo ran"), stop=stop)).result
@@ -267,7 +272,7 @@ async def test_cancelling_the_task_leaves_nothing_behind(shell: Shell, target: T
     await target.until_running(name)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 30)
     assert not target.running(name)
     assert (await shell.call(Call("echo again"))).result.out == "again\n"
 
@@ -279,7 +284,7 @@ async def test_late_output_of_what_a_program_left_goes_nowhere(shell: Shell, tar
     begun = time.monotonic()
     try:
         result = (await shell.call(Call(f"{how.format(loop)}\necho begun; exit 4"))).result
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 30
         assert (result.exit_code, result.out.startswith(("begun", "late"))) == (4, True)
         for _ in range(3):
             reply = await shell.call(Call("sleep 0.2; echo mine; echo err >&2"))
@@ -303,7 +308,7 @@ async def test_daemon_that_holds_a_streamed_input(shell: Shell, target: Target) 
     call = Call(f"exec 5<&0; setsid sleep {name} <&5 >/dev/null 2>&1 9>&- 5<&- &\n exit 3", stdin=b"x" * LARGE)
     begun = time.monotonic()
     result = (await shell.call(call)).result
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert (result.status, result.exit_code) == (Status.FAILED, 3)
     assert (await shell.call(Call("echo again"))).result.out == "again\n"
     await shell.call(Call(_end(name)))
