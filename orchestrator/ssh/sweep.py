@@ -15,6 +15,8 @@ _PIDS_SHOWN = 5
 
 # A comm in /proc/PID/stat may hold anything, newlines too: fields count from the last ") " of the last line (proc(5)).
 # The clock is /proc/uptime in hundredths, as one look at thousands of processes takes a second of its own.
+# Only what was seen after KILL is told as left: on a host where looks take seconds our time is over before, and it
+# may still be running.
 # A grep that does not find this very shell's mark finds nobody's; statuses above 2 say that it could not even run.
 _SWEEP = """
 group={group}
@@ -37,18 +39,18 @@ clock() {{
     now=${{now%.*}}${{now#*.}}
 }}
 [ -r /proc/self/stat ] && [ -r /proc/uptime ] || {{ echo blind; exit 0; }}
-clock
-begun=$now
 termed=
+killed=
 while seen; do
     clock
-    if [ $((now - begun)) -ge 300 ]; then
-        echo left $pids; exit 0
-    elif [ $((now - begun)) -ge 100 ]; then
-        kill -KILL $pids
-    elif [ -z "$termed" ]; then
-        termed=yes
+    if [ -z "$termed" ]; then
+        termed=$now
         kill -TERM $pids; kill -CONT $pids
+    elif [ -n "$killed" ] && [ $((now - termed)) -ge 300 ]; then
+        echo left $pids; exit 0
+    elif [ $((now - termed)) -ge 100 ]; then
+        killed=yes
+        kill -KILL $pids
     fi 2>/dev/null
     sleep 0.1 2>/dev/null || sleep 1
 done

@@ -82,7 +82,7 @@ async def test_wrong_password_is_tried_once(pool: Pool, host: Host, machine: Lab
     result = await pool.run(paul, Command("id -un", timeout=20))
     assert (result.status, result.stdout) == (Status.FAILED, b"")
     assert "password" in result.detail
-    assert result.duration < 10
+    assert result.duration < 19
     journal = machine.run("journalctl -q --since -1min").stdout
     assert "paul" in journal
     assert "3 incorrect" not in journal
@@ -120,7 +120,7 @@ async def test_deadline_reaches_what_another_user_runs(pool: Pool, host: Host, m
     command = Command(f"trap '' TERM; sleep {name}; sleep {name}", timeout=1.5)
     begun = time.monotonic()
     result = await pool.run(replace(host, user=user, become=become), command)
-    assert time.monotonic() - begun < 1.5 + 5
+    assert time.monotonic() - begun < 1.5 + QUICK.kill_timeout + 5
     assert (result.status, result.may_be_alive) == (Status.TIMEOUT, False), result
     assert not running(machine, name)
 

@@ -96,7 +96,7 @@ async def test_is_refused_once_and_soon(pool: Pool, host: Host, machine: LabHost
     for user, become, why in REFUSED:
         begun = time.monotonic()
         result = await run(pool, replace(host, user=user, become=become), "echo ran", 60)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 40
         assert (result.status, result.stdout) == (Status.FAILED, b""), (user, become, result)
         assert why in result.detail
         assert (become.password or PASSWORD) not in result.detail + result.err

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.errors import UsageError
 from orchestrator.inventory.model import Become
 from orchestrator.ssh import Command, Status
-from tests.ssh.conftest import Target
+from tests.ssh.conftest import QUICK, Target
 
 
 def mark() -> str:
@@ -31,7 +31,7 @@ async def test_output_and_exit_status(target: Target) -> None:
     assert result.detail == ""
     assert result.started_at is not None
     assert result.started_at.tzinfo is not None
-    assert 0 < result.duration < 10
+    assert 0 < result.duration < 30
 
 
 async def test_success(target: Target) -> None:
@@ -101,11 +101,11 @@ async def test_killed_by_a_signal(target: Target) -> None:
 async def test_deadline(target: Target) -> None:
     name = mark()
     begun = time.monotonic()
-    result = await target.pool.run(target.host, Command(f"echo begun; sleep {name}; echo never", timeout=0.7))
-    assert time.monotonic() - begun < 0.7 + 5
+    result = await target.pool.run(target.host, Command(f"echo begun; sleep {name}; echo never", timeout=2))
+    assert time.monotonic() - begun < 2 + QUICK.kill_timeout + 5
     assert (result.status, result.exit_code, result.stdout) == (Status.TIMEOUT, None, b"begun\n")
     assert not result.may_be_alive
-    assert result.detail == "no end within 0.7 s; nothing of it was seen running any more"
+    assert result.detail == "no end within 2 s; nothing of it was seen running any more"
     assert not target.running(name)
 
 
@@ -115,8 +115,8 @@ async def test_deadline_ends_what_ignores_term_or_left_the_group(target: Target)
         f"trap '' TERM HUP INT; set -m; sh -c 'trap \"\" TERM; sleep {name}; sleep {name}' & sleep {name}; sleep {name}"
     )
     begun = time.monotonic()
-    result = await target.pool.run(target.host, Command(script, timeout=0.7))
-    assert time.monotonic() - begun < 0.7 + 5
+    result = await target.pool.run(target.host, Command(script, timeout=2))
+    assert time.monotonic() - begun < 2 + QUICK.kill_timeout + 5
     assert result.status is Status.TIMEOUT
     assert not result.may_be_alive
     assert not target.running(name)
@@ -124,7 +124,7 @@ async def test_deadline_ends_what_ignores_term_or_left_the_group(target: Target)
 
 async def test_deadline_ends_what_is_stopped(target: Target) -> None:
     name = mark()
-    result = await target.pool.run(target.host, Command(f"sleep {name} & kill -STOP $!; kill -STOP $$", timeout=0.7))
+    result = await target.pool.run(target.host, Command(f"sleep {name} & kill -STOP $!; kill -STOP $$", timeout=2))
     assert (result.status, result.may_be_alive) == (Status.TIMEOUT, False)
     assert not target.running(name)
 
@@ -132,10 +132,10 @@ async def test_deadline_ends_what_is_stopped(target: Target) -> None:
 @pytest.mark.parametrize("script", ["setsid sleep {0}", "(setsid sleep {0} &); sleep {0}9", "setsid sleep {0} & wait"])
 async def test_deadline_tells_what_left_the_session_and_lets_it_live(target: Target, script: str) -> None:
     name = mark()
-    result = await target.pool.run(target.host, Command(script.format(name), timeout=0.7))
+    result = await target.pool.run(target.host, Command(script.format(name), timeout=2))
     try:
         assert (result.status, result.may_be_alive) == (Status.TIMEOUT, True)
-        pattern = r"no end within 0\.7 s; its process group is gone, but what it detached still runs \(pid (\d+)\)"
+        pattern = r"no end within 2 s; its process group is gone, but what it detached still runs \(pid (\d+)\)"
         told = re.fullmatch(pattern, result.detail)
         assert told, result.detail
         assert target.running(name), "what left the session on purpose is not ours to end"
@@ -153,7 +153,7 @@ async def test_stop_leaves_nothing_behind(target: Target) -> None:
     running = asyncio.create_task(target.pool.run(target.host, Command(f"sleep {name}; sleep {name}"), stop=stop))
     await target.until_running(name)
     stop.set()
-    result = await asyncio.wait_for(running, 5)
+    result = await asyncio.wait_for(running, 30)
     assert (result.status, result.may_be_alive) == (Status.CANCELLED, False)
     assert not target.running(name)
     assert (await target.pool.run(target.host, Command("true"))).status is Status.OK
@@ -172,7 +172,7 @@ async def test_cancelling_the_task_leaves_nothing_behind(target: Target) -> None
     await target.until_running(name)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 30)
     assert not target.running(name)
     assert (await target.pool.run(target.host, Command("true"))).status is Status.OK
 
@@ -181,7 +181,7 @@ async def test_background_child_that_holds_the_output(target: Target) -> None:
     name = mark()
     begun = time.monotonic()
     result = await target.pool.run(target.host, Command(f"sleep {name} & echo begun; exit 4", timeout=30))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 25
     assert (result.status, result.exit_code, result.stdout) == (Status.FAILED, 4, b"begun\n")
     assert "background" in result.detail
     assert target.running(name), "what a command left running on purpose is not ours to end"

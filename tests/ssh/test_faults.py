@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.inventory.model import Host
 from orchestrator.ssh import Command, Limits, Phase, Pool, Result, Status
-from tests.ssh.conftest import QUICK, here
+from tests.ssh.conftest import QUICK, SILENT, here
 from tests.ssh.proxy import proxy, tarpit
 from tests.ssh.test_behaviour import mark
 from tests.sshd import Fleet, Sshd, free_port
@@ -21,7 +21,7 @@ from tests.sshd import Fleet, Sshd, free_port
 Pools = Callable[..., Pool]
 
 
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+async def until(condition: Callable[[], object], seconds: float = 40) -> None:
     """Wait for `condition`, at most so long."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  processes and logs have no event to wait for
@@ -88,7 +88,7 @@ async def test_silence_while_the_command_runs(own_fleet: Fleet, pool_of: Pools, 
 async def test_deadline_on_a_silent_link(own_fleet: Fleet, pool_of: Pools) -> None:
     """The deadline holds although the host cannot be told; it must not be called dead."""
     server = own_fleet.add()
-    pool = pool_of(own_fleet.keys, replace(QUICK, keepalive=30.0))
+    pool = pool_of(own_fleet.keys, SILENT)
     name = mark()
     begun = time.monotonic()
     running = asyncio.create_task(pool.run(server.host("a"), Command(f"sleep {name}", timeout=1.5)))
@@ -96,7 +96,7 @@ async def test_deadline_on_a_silent_link(own_fleet: Fleet, pool_of: Pools) -> No
     server.signal_sessions(signal.SIGSTOP)
     server.signal_listener(signal.SIGSTOP)
     result = await running
-    assert time.monotonic() - begun < 1.5 + 5
+    assert time.monotonic() - begun < 1.5 + SILENT.kill_timeout + 10
     assert (result.status, result.may_be_alive) == (Status.TIMEOUT, True)
     assert "may still be running" in result.detail
     await until(lambda: not here(name), 10)  # the host's own backstop
@@ -104,7 +104,7 @@ async def test_deadline_on_a_silent_link(own_fleet: Fleet, pool_of: Pools) -> No
 
 async def test_frozen_server_does_not_take_new_commands(own_fleet: Fleet, pool_of: Pools) -> None:
     server, healthy = own_fleet.add(), own_fleet.add()
-    pool = pool_of(own_fleet.keys, replace(QUICK, keepalive=30.0))
+    pool = pool_of(own_fleet.keys, SILENT)
     assert (await pool.run(server.host("a"), Command("true"))).status is Status.OK
     server.signal_sessions(signal.SIGSTOP)
     server.signal_listener(signal.SIGSTOP)
@@ -168,7 +168,7 @@ async def test_long_running_commands_do_not_lock_out_others(own_fleet: Fleet, po
     host = server.host("a")
     long = [asyncio.create_task(pool.run(host, Command(f"sleep {name}"), stop=stop)) for _ in range(QUICK.channels)]
     await until(lambda: len(here(name)) >= QUICK.channels)
-    result = await asyncio.wait_for(pool.run(host, Command("echo ran")), QUICK.connect_timeout + 2)
+    result = await asyncio.wait_for(pool.run(host, Command("echo ran")), QUICK.connect_timeout + 20)
     assert result.out == "ran\n"
     stop.set()
     assert {(one.status, one.may_be_alive) for one in await asyncio.gather(*long)} == {(Status.CANCELLED, False)}
@@ -182,7 +182,7 @@ async def test_all_places_stopped_at_once_though_they_ignore_term(own_fleet: Fle
     command = Command(f"trap '' TERM; sleep {name}; sleep {name}", timeout=1.5)
     begun = time.monotonic()
     results = await asyncio.gather(*(pool.run(server.host("a"), command) for _ in range(QUICK.channels)))
-    assert time.monotonic() - begun < 1.5 + 5
+    assert time.monotonic() - begun < 1.5 + QUICK.kill_timeout + 5
     assert {(one.status, one.may_be_alive) for one in results} == {(Status.TIMEOUT, False)}
     assert not here(name)
 
@@ -248,7 +248,7 @@ async def test_tarpit(own_fleet: Fleet, pool_of: Pools, drip: bytes, every: floa
         host = Host("a", "127.0.4.3", port=port)
         result = await beside(pool_of(own_fleet.keys), healthy.host("b"), host, Command("true"))
     assert result.status is Status.UNREACHABLE
-    assert time.monotonic() - begun < QUICK.connect_timeout + 2
+    assert time.monotonic() - begun < QUICK.connect_timeout + 20
     assert told in result.detail
     assert result.detail
 
@@ -301,5 +301,5 @@ async def test_leaving_the_pool_closes_everything(own_fleet: Fleet, pool_of: Poo
     servers[0].signal_sessions(signal.SIGSTOP)
     begun = time.monotonic()
     await pool.close()
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 20
     await until(lambda: not any(sshd_children(server) for server in servers[1:]))
