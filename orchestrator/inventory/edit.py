@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import difflib
 import fcntl
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from orchestrator.atomicfile import write_atomically
 from orchestrator.errors import InventoryError, UnknownHost, UsageError
 from orchestrator.inventory.connection import SYNONYMS
 from orchestrator.inventory.document import Document
@@ -151,7 +149,7 @@ class Editor:
             try:
                 if edit.before is not None:
                     self._keep(edit)
-                _replace(edit.path.resolve(), edit.after)
+                write_atomically(edit.path.resolve(), edit.after.encode())
             except OSError as error:
                 what = f"cannot be written: {(error.strerror or str(error)).lower()}; it is as it was"
                 raise InventoryError(what, where=edit.label) from error
@@ -270,27 +268,3 @@ def _spellings(name: str) -> tuple[str, ...]:
 def _spelling(name: str, own: Mapping[str, Any]) -> str:
     """The name under which an entry has this variable already: ``ansible_port`` stays ``ansible_port``."""
     return next((spelling for spelling in _spellings(name) if spelling in own), name)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file beside, flush it to the disk, and put it in place, with the owner and mode of the old one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            with suppress(FileNotFoundError):
-                old = path.stat()
-                os.fchmod(file.fileno(), old.st_mode & 0o7777)
-                os.fchown(file.fileno(), old.st_uid, old.st_gid)
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

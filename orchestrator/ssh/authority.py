@@ -18,6 +18,7 @@ from pathlib import Path
 
 import asyncssh
 
+from orchestrator.atomicfile import write_atomically
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.certificates import HostCertificate, host_certificate, sources_of, user_certificate
@@ -242,15 +243,9 @@ def refuse_a_second_authority(folder: Path) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a whole file or leave it as it was."""
-    beside = path.with_name(f".{path.name}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_atomically(path, text.encode(), mode=0o644)
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import asyncssh
 
+from orchestrator.atomicfile import sync_folder, write_atomically
 from orchestrator.errors import KeyFileError, UsageError
 from orchestrator.ssh.keymaking import KEY_NAME, PREDECESSOR, SUCCESSOR, write_new
 
@@ -70,16 +71,16 @@ class Succession:
             unfinished.unlink(missing_ok=True)
             write_new(unfinished, key.export_private_key("openssh", passphrase), 0o600)
             unfinished.rename(self.successor)
-            self._sync()
+            sync_folder(self._folder)
 
     def promote(self, public: str) -> None:
         """Put the successor, whose public line is `public`, into use; the key it replaces becomes the predecessor."""
         with _told(self.current):
             if not self._linked:
                 os.link(self.current, self.predecessor)
-                self._sync()
+                sync_folder(self._folder)
             self.successor.replace(self.current)
-            self._sync()
+            sync_folder(self._folder)
         self.publish(public)
 
     def publish(self, public: str) -> None:
@@ -89,17 +90,13 @@ class Succession:
         with _told(path):
             if path.exists() and path.read_text(encoding="utf-8", errors="replace") == line:
                 return
-            unfinished = self._folder / f".{path.name}"
-            unfinished.unlink(missing_ok=True)
-            write_new(unfinished, line.encode(), 0o644)
-            unfinished.replace(path)
-            self._sync()
+            write_atomically(path, line.encode(), mode=0o644)
 
     def finish(self) -> None:
         """Destroy the predecessor: its content is written over before its name goes."""
         with _told(self.predecessor):
             self.predecessor.replace(self._spent)
-            self._sync()
+            sync_folder(self._folder)
         self.sweep()
 
     def sweep(self) -> None:
@@ -110,7 +107,7 @@ class Succession:
                 file.flush()
                 os.fsync(file.fileno())
             self._spent.unlink()
-            self._sync()
+            sync_folder(self._folder)
 
     @property
     def _spent(self) -> Path:
@@ -124,13 +121,6 @@ class Succession:
             return self.predecessor.samefile(self.current)
         except FileNotFoundError:
             return False
-
-    def _sync(self) -> None:
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncssh
 
+from orchestrator.atomicfile import write_atomically
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
 
@@ -145,17 +145,7 @@ class Trust:
             raise KeyFileError(f"cannot be read: {error.strerror}", where=str(self._path)) from error
 
     def _write(self, text: str) -> None:
-        """Replace the file in one step: a crash leaves the old file or the new one, never half of either."""
-        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")  # made 0600
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_atomically(self._path, text.encode("utf-8", "surrogateescape"))
         self._stamp = ()
 
     def rehearsed(self) -> Trust:
