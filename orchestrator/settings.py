@@ -27,6 +27,11 @@ from orchestrator.permissions import refuse_if_others_can_read
 # Shape of a bot token: https://core.telegram.org/bots/api#authorizing-your-bot
 TOKEN = re.compile(r"\d{1,20}:[\w-]{20,100}", re.ASCII)
 
+HEADER_WORD = re.compile(r"[!-~]{1,500}")  # what can stand in an Authorization header
+
+_DURATION = re.compile(r"(\d{1,4})([mhd])", re.ASCII)
+_SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
+
 YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 EXAMPLES: Final[Mapping[str, str]] = {
@@ -37,8 +42,14 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "TELEGRAM_API_URL": "TELEGRAM_API_URL=http://127.0.0.1:8081",
     "PROMETHEUS_URL": "PROMETHEUS_URL=http://127.0.0.1:9090",
     "ALERTMANAGER_URL": "ALERTMANAGER_URL=http://127.0.0.1:9093",
+    "GRAFANA_URL": "GRAFANA_URL=http://127.0.0.1:3000",
+    "GRAFANA_TOKEN": "GRAFANA_TOKEN=glsa_… of a service account with the role Viewer",
+    "GRAFANA_TOKEN_FILE": "GRAFANA_TOKEN_FILE=/etc/orchestrator/grafana-token",
     "LISTEN": "LISTEN=127.0.0.1:8002",
     "PROMETHEUS_LISTEN": "PROMETHEUS_LISTEN=127.0.0.1:9090",
+    "ALERTMANAGER_LISTEN": "ALERTMANAGER_LISTEN=127.0.0.1:9093",
+    "HEARTBEAT_URL": "HEARTBEAT_URL=https://hc-ping.com/your-uuid",
+    "LOGINS_SINCE": "LOGINS_SINCE=2h",
     "ORCHESTRATOR_LANGUAGE": "ORCHESTRATOR_LANGUAGE=zh-TW",
     "TZ": "TZ=Asia/Taipei",
     "SSH_PASSPHRASE_FILE": "SSH_PASSPHRASE_FILE=/etc/orchestrator/passphrase",
@@ -62,13 +73,22 @@ class Settings(BaseModel):
 
     bot_token: SecretStr | None = None
     bot_token_file: Path | None = None
+    telegram: bool = False
+    """True when a token was given, be it looked at or not."""
     allowed_users: frozenset[int] = frozenset()
     alert_chat_id: tuple[ChatTarget, ...] = ()
     telegram_api_url: str | None = None
     prometheus_url: str | None = None
     alertmanager_url: str | None = None
+    grafana_url: str | None = None
+    grafana_token: SecretStr | None = None
+    grafana_token_file: Path | None = None
     listen: tuple[str, int] = ("127.0.0.1", 8002)
     prometheus_listen: tuple[str, int] = ("127.0.0.1", 9090)
+    alertmanager_listen: tuple[str, int] = ("127.0.0.1", 9093)
+    heartbeat_url: SecretStr | None = None
+    logins_since: float = 0.0
+    """How far back (seconds) a host's log of logins is read when it is followed for the first time."""
     orchestrator_language: str | None = None
     tz: str | None = None
     ssh_passphrase_file: Path | None = None
@@ -76,25 +96,31 @@ class Settings(BaseModel):
     vault_password_file: Path | None = None
 
     @classmethod
-    def load(cls, home: Home, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read ``.env`` of `home` and `environ`; raises `SettingsError` for the first thing that is wrong."""
+    def load(cls, home: Home, environ: Mapping[str, str] = os.environ, *, telegram: bool = True) -> Settings:
+        """Read ``.env`` of `home` and `environ`; raises `SettingsError` for the first thing that is wrong.
+
+        Without `telegram` the bot token is not looked at, and left out: a wrong one is no matter of who needs none.
+        """
         dotenv = home.path / ".env"
         refuse_if_others_can_read(dotenv)
         given = {**_dotenv(dotenv), **environ}
         try:
-            settings = cls.model_validate(
-                {name: given[name.upper()] for name in cls.model_fields if given.get(name.upper())}
-            )
+            names = cls.model_fields.keys() - {"telegram"} - (set() if telegram else {"bot_token"})
+            settings = cls.model_validate({name: given[name.upper()] for name in names if given.get(name.upper())})
         except ValidationError as error:
             raise _explain(error) from None
         passphrase = settings.ssh_passphrase_file or _credential(environ, "ssh-passphrase")
         if passphrase:
             _refuse_unless_private(passphrase, "SSH_PASSPHRASE_FILE")
         alerts = settings.alert_chat_id or _first_user(given.get("ALLOWED_USERS") or "")
-        token = _bot_token(settings, environ)
-        return settings.model_copy(
-            update={"bot_token": token, "ssh_passphrase_file": passphrase, "alert_chat_id": alerts}
-        )
+        update = {
+            "bot_token": _bot_token(settings, environ) if telegram else None,
+            "telegram": bool(given.get("BOT_TOKEN") or settings.bot_token_file or _credential(environ, "bot-token")),
+            "ssh_passphrase_file": passphrase,
+            "alert_chat_id": alerts,
+            "grafana_token": _grafana_token(settings, environ),
+        }
+        return settings.model_copy(update=update)
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -113,6 +139,13 @@ class Settings(BaseModel):
             raise ValueError("does not look like a bot token (digits, a colon, then 35 letters, digits, - or _)")
         return value.strip()
 
+    @field_validator("grafana_token", mode="before")
+    @classmethod
+    def _grafana(cls, value: str) -> str:
+        if not HEADER_WORD.fullmatch(value.strip()):
+            raise ValueError("does not look like a token (letters, digits and signs, no blanks)")
+        return value.strip()
+
     @field_validator("allowed_users", mode="before")
     @classmethod
     def _users(cls, value: Any) -> Any:
@@ -126,9 +159,11 @@ class Settings(BaseModel):
     @field_validator("alert_chat_id", mode="before")
     @classmethod
     def _chats(cls, value: Any) -> Any:
-        return tuple(_chat_target(part) for part in _parts(value)) if isinstance(value, str) else value
+        return tuple(parse_chat(part) for part in _parts(value)) if isinstance(value, str) else value
 
-    @field_validator("telegram_api_url", "prometheus_url", "alertmanager_url", mode="before")
+    @field_validator(
+        "telegram_api_url", "prometheus_url", "alertmanager_url", "heartbeat_url", "grafana_url", mode="before"
+    )
     @classmethod
     def _url(cls, value: str) -> str:
         url = urlsplit(value.strip())
@@ -137,7 +172,7 @@ class Settings(BaseModel):
             raise ValueError("is not an http:// or https:// address")
         return value.strip().rstrip("/")
 
-    @field_validator("listen", "prometheus_listen", mode="before")
+    @field_validator("listen", "prometheus_listen", "alertmanager_listen", mode="before")
     @classmethod
     def _listen(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -147,12 +182,22 @@ class Settings(BaseModel):
             raise ValueError("is not ADDRESS:PORT with a port from 1 to 65535")
         return address.strip("[]"), int(port)
 
-    @field_validator("prometheus_listen")
+    @field_validator("prometheus_listen", "alertmanager_listen")
     @classmethod
     def _only_here(cls, value: tuple[str, int]) -> tuple[str, int]:
         if value[0] != "localhost" and not _is_loopback(value[0]):
-            raise ValueError("can be reached from elsewhere, and Prometheus asks nobody who they are")
+            raise ValueError("can be reached from elsewhere, and what listens there asks nobody who they are")
         return value
+
+    @field_validator("logins_since", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = _DURATION.fullmatch(value.strip().lower())
+        if not match:
+            raise ValueError("is not a number of minutes, hours or days")
+        return int(match[1]) * _SECONDS[match[2]]
 
     @field_validator("orchestrator_language", mode="before")
     @classmethod
@@ -218,7 +263,8 @@ def _number(text: str, problem: str) -> int:
     return int(text)
 
 
-def _chat_target(text: str) -> ChatTarget:
+def parse_chat(text: str) -> ChatTarget:
+    """A chat as ``ID`` or ``ID:TOPIC``; raises ValueError."""
     chat, colon, topic = text.partition(":")
     problem = "is not ID or ID:TOPIC, both numbers"
     return ChatTarget(_number(chat, problem), _number(topic, problem) if colon else None)
@@ -260,6 +306,21 @@ def _token_in(path: Path) -> str:
     if not TOKEN.fullmatch(token):
         raise SettingsError(f"{path} does not hold a bot token", where="BOT_TOKEN_FILE", remedy=remedy)
     return token
+
+
+def _grafana_token(settings: Settings, environ: Mapping[str, str]) -> SecretStr | None:
+    path = settings.grafana_token_file or _credential(environ, "grafana-token")
+    if settings.grafana_token or path is None:
+        return settings.grafana_token
+    _refuse_unless_private(path, "GRAFANA_TOKEN_FILE")
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        token = ""
+    if not HEADER_WORD.fullmatch(token):
+        remedy = f"Example: {EXAMPLES['GRAFANA_TOKEN']}, alone in the file"
+        raise SettingsError(f"{path} does not hold a token", where="GRAFANA_TOKEN_FILE", remedy=remedy)
+    return SecretStr(token)
 
 
 def _explain(error: ValidationError) -> SettingsError:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from orchestrator.errors import InventoryError
 from orchestrator.inventory.model import EXPORTER, Become, Host
 from orchestrator.inventory.names import is_address
+from orchestrator.inventory.routes import NO_CHATS, Routes, parse_alert_chats, parse_quiet_hours
 from orchestrator.inventory.sshargs import find_jump
 from orchestrator.inventory.templates import StillVaulted, resolve
 from orchestrator.inventory.variables import Var, plain
@@ -25,6 +27,10 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "fingerprint": ("fingerprint",),
     "labels": ("labels",),
     "exporter": ("exporter",),
+    "scrape": ("scrape",),
+    "alert_chats": ("alert_chats",),
+    "quiet_hours": ("quiet_hours",),
+    "login_log": ("login_log",),
     "connection": ("ansible_connection",),
     "become": ("become", "ansible_become"),
     "become_user": ("ansible_become_user", "ansible_sudo_user"),
@@ -68,9 +74,12 @@ def read_host(name: str, groups: tuple[str, ...], variables: Mapping[str, Var]) 
         fingerprint=reader.get("fingerprint", _fingerprint),
         local=local,
         exporter=reader.exporter(),
+        direct=reader.direct(),
         groups=groups,
         vars=MappingProxyType(plain(variables)),
         labels=MappingProxyType(reader.get("labels", _labels) or {}),
+        routes=reader.routes(),
+        login_log=reader.get("login_log", _log) or "",
     )
     # Ways through SSH are often given to a whole group; to a local host they mean nothing.
     return host, None if local else reader.jump()
@@ -134,8 +143,25 @@ class _Reader:
         """Where the host's exporter listens, on the host's own side; None for ``exporter: false``."""
         places = self.get("exporter", _exporter)
         if places is None:
-            return EXPORTER
+            return (self._own_address(), EXPORTER[1]) if self.direct() else EXPORTER
         return places[0] if places else None
+
+    def direct(self) -> bool:
+        """Whether Prometheus reads the exporter by itself."""
+        return self.get("scrape", _scrape) == "direct"
+
+    def _own_address(self) -> str:
+        """Where an exporter listens that is read from outside: at the host's address, if that is known, else at all."""
+        address = self.get("address", _address) or self._host
+        try:
+            return str(ip_address(address))
+        except ValueError:
+            return "0.0.0.0"  # noqa: S104 - with TLS and a password
+
+    def routes(self) -> Routes:
+        """Where alerts of the host go, and when they are silent."""
+        chats, quiet = self.get("alert_chats", parse_alert_chats), self.get("quiet_hours", parse_quiet_hours)
+        return Routes(chats or NO_CHATS, quiet[0] if quiet else None)
 
     def become(self) -> Become | None:
         """How to act as another user, when the host asks for it; else its become variables are not looked at."""
@@ -214,6 +240,13 @@ def _fingerprint(value: Any) -> str:
     return text.removesuffix("=")
 
 
+def _log(value: Any) -> str:
+    """The path of a file, of letters that no shell could mistake; raises ValueError."""
+    if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", value) or len(value) > 200:
+        raise ValueError("is not the path of a file: /var/log/sshd.log, of letters, digits and ._- alone")
+    return value
+
+
 def _exporter(value: Any) -> list[tuple[str, int]]:
     """The one place that ``host:port``, or a port on loopback, names; none at all for a no."""
     text = str(value).strip()
@@ -229,6 +262,12 @@ def _exporter(value: Any) -> list[tuple[str, int]]:
     ):
         raise ValueError("is neither host:port, as the host itself sees it, nor false")
     return [(host, int(port))]
+
+
+def _scrape(value: Any) -> str:
+    if value not in ("ssh", "direct"):
+        raise ValueError("is neither ssh nor direct")
+    return str(value)
 
 
 def _labels(value: Any) -> dict[str, str]:

@@ -21,12 +21,16 @@ SERVER = "Server"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group: its `hosts` with those of groups below it, names of the groups right below, its own variables."""
+    """A group: its `hosts` with those of groups below it, names of the groups right below, its own variables.
+
+    Where groups of a host disagree, the one with the higher `rank` counts: depth, ``ansible_group_priority``, name.
+    """
 
     name: str
     hosts: HostSet
     children: tuple[str, ...] = ()
     vars: Mapping[str, Any] = field(default_factory=lambda: NO_VARS, repr=False)
+    rank: tuple[int, int, str] = (0, 1, "")
 
 
 _SEE_ALL = "See all hosts with: orchestrator hosts all."
@@ -65,7 +69,10 @@ class Inventory:
         if names:
             return HostSet(self._by_name(name) for name in names)
         if not self.hosts:
-            raise UnknownHost("the inventory has no hosts yet", remedy="Write them into inventory/hosts.yml.")
+            raise UnknownHost(
+                "the inventory has no hosts yet",
+                remedy="Run: orchestrator inventory add NAME, or write them into inventory/hosts.yml",
+            )
         spelled = pattern if limit is None else f"{pattern} limited to {limit}"
         raise UnknownHost(
             f"{spelled} leaves no host", remedy="See who is in a pattern with: orchestrator hosts PATTERN."
@@ -80,6 +87,10 @@ class Inventory:
             what = f"{name} is the address of {HostSet(map(self._by_name, names)).folded}"
             raise UnknownHost(what, remedy="Say which of them by name.")
         return self._by_name(names[0])
+
+    def groups_of(self, host: Host) -> tuple[str, ...]:
+        """Names of the groups of a host without ``all``, the weakest first, as Ansible merges their variables."""
+        return tuple(sorted(self.groups.keys() & set(host.groups), key=lambda name: self.groups[name].rank))
 
     def _names(self, pattern: str) -> list[str]:
         groups = {name: group.hosts.names for name, group in self.groups.items()}

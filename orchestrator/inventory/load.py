@@ -127,6 +127,7 @@ def _build(
             HostSet(hosts[host.name] for host in group.all_hosts()),
             tuple(group.children),
             MappingProxyType(plain(precedence.group_vars(group))),
+            (group.depth, group.priority, group.name),
         )
         for name, group in graph.groups.items()
     }

@@ -74,6 +74,9 @@ def test_chats_with_topics(home: Home) -> None:
         ("LISTEN", "127.0.0.1:99999", "is not ADDRESS:PORT"),
         ("PROMETHEUS_LISTEN", "0.0.0.0:9090", "can be reached from elsewhere"),
         ("PROMETHEUS_LISTEN", "prometheus.example:9090", "can be reached from elsewhere"),
+        ("ALERTMANAGER_LISTEN", "0.0.0.0:9093", "can be reached from elsewhere"),
+        ("HEARTBEAT_URL", "hc-ping.com/5f2a", "is not an http:// or https:// address"),
+        ("LOGINS_SINCE", "yesterday", "is not a number of minutes, hours or days"),
         ("ORCHESTRATOR_LANGUAGE", "fr", "is neither en nor zh-TW"),
         ("TZ", "Mars/Olympus", "is not a time zone"),
         ("TZ", "../../etc/passwd", "is not a time zone"),
@@ -263,3 +266,22 @@ def test_a_credential_that_systemd_hands_over_is_not_open(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert is_open(os.stat_result((0o100000 | mode, 1, 1, 1, uid, gid, 1, 1, 1, 1))) is is_it
+
+
+def test_the_token_of_grafana(home: Home) -> None:
+    file = home.path / "grafana-token"
+    file.write_text("glsa_abc\n")
+    file.chmod(0o600)
+    for given in ({"GRAFANA_TOKEN": "glsa_abc"}, {"GRAFANA_TOKEN_FILE": str(file)}):
+        token = Settings.load(home, given).grafana_token
+        assert token is not None
+        assert token.get_secret_value() == "glsa_abc"
+        assert "glsa_abc" not in repr(Settings.load(home, given))
+    file.write_text("two words\n")
+    with pytest.raises(SettingsError, match="GRAFANA_TOKEN_FILE"):
+        Settings.load(home, {"GRAFANA_TOKEN_FILE": str(file)})
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod"):
+        Settings.load(home, {"GRAFANA_TOKEN_FILE": str(file)})
+    with pytest.raises(SettingsError, match="GRAFANA_TOKEN"):
+        Settings.load(home, {"GRAFANA_TOKEN": "glsa\r\nX-Evil: 1"})

@@ -107,7 +107,7 @@ def test_crippled_patterns_never_mean_more_than_they_say(pattern: str, inventory
 
 
 def test_no_hosts_yet() -> None:
-    with pytest.raises(UnknownHost, match="^the inventory has no hosts yet. Write them into "):
+    with pytest.raises(UnknownHost, match="^the inventory has no hosts yet. Run: orchestrator inventory add NAME"):
         Inventory().select("all")
     assert Inventory().select("Server").names == ("Server",)
 
