@@ -3,6 +3,7 @@
 from orchestrator.ssh.authority import Authority, make_authority, refuse_a_second_authority
 from orchestrator.ssh.certificates import HostCertificate
 from orchestrator.ssh.failure import NoConnection, PortClosed
+from orchestrator.ssh.flow import Flow
 from orchestrator.ssh.keymaking import KeyFile, kept_keys, key_files, make_key, refuse_a_second_key
 from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
@@ -20,6 +21,7 @@ __all__ = [
     "Authority",
     "Call",
     "Command",
+    "Flow",
     "HostCertificate",
     "HostKey",
     "HostState",

@@ -7,7 +7,7 @@ import errno
 import logging
 import random
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import asyncssh
@@ -47,6 +47,10 @@ _CIPHERS = (
     "aes128-ctr",
 )
 _MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
+
+
+OnDial = Callable[[Host, str, int], Awaitable[None]]
+"""Told of each connection to a host itself, before the host knows of it: our address and our port."""
 
 
 class _Client(Candidate):
@@ -113,12 +117,15 @@ class Dialer:
         limits: Limits,
         authority: Authority | None = None,
         passwords: Passwords | None = None,
+        *,
+        on_dial: OnDial | None = None,
     ) -> None:
         asyncssh.set_log_level(logging.WARNING)
         self._trust = trust
         self._keys = keys
         self._authority = authority
         self._passwords = passwords
+        self._on_dial = on_dial
         self._limits = limits
         self._connects = asyncio.Semaphore(limits.connects)
         self._lookups = asyncio.Semaphore(limits.connects)
@@ -242,6 +249,7 @@ class Dialer:
         sock = None
         if attempt.tunnel is None:
             sock = way["sock"] = await self._tcp(attempt)
+            await self._tell(host, sock)
         else:
             way["tunnel"] = attempt.tunnel.connection
         if host.user is not None:
@@ -274,6 +282,15 @@ class Dialer:
                 attempt.stage = "during the SSH handshake"
             if sock is not None and attempt.client.connection is None:
                 sock.close()
+            raise
+
+    async def _tell(self, host: Host, sock: socket.socket) -> None:
+        """Say which connection this is, and close it when that is not wanted any more."""
+        try:
+            if self._on_dial is not None:
+                await self._on_dial(host, *sock.getsockname()[:2])
+        except BaseException:
+            sock.close()
             raise
 
     async def _tcp(self, attempt: Attempt) -> socket.socket:

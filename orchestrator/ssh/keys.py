@@ -12,7 +12,7 @@ import asyncssh
 from orchestrator.errors import KeyFileError
 from orchestrator.inventory.model import Host
 from orchestrator.ssh.keymaking import KEY_NAME, PREDECESSOR
-from orchestrator.ssh.method import Usable
+from orchestrator.ssh.method import Method, Usable
 from orchestrator.ssh.unlock import Passphrase, Unlocker, private_text
 
 _AGENT_TIMEOUT = 5.0
@@ -49,6 +49,13 @@ class Keys:
         if not keys:
             raise missing
         return keys
+
+    async def fingerprints(self, host: Host) -> frozenset[str]:
+        """Of the keys that `host` is offered, ``SHA256:...`` each; none where there are none."""
+        try:
+            return frozenset(Method.of(key).fingerprint for key in await self.offered_to(host))
+        except KeyFileError:
+            return frozenset()
 
     async def unlock(self, hosts: Iterable[Host]) -> Sequence[KeyFileError]:
         """Load what all `hosts` will need, so that passphrases are asked for now and not later; returns what failed."""

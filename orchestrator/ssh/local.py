@@ -66,6 +66,19 @@ class _Process(asyncio.SubprocessProtocol):
         assert self._transport is not None
         self._transport.close()
 
+    def pause_reading(self) -> None:
+        """Hold back standard output."""
+        self._stdout.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Let it flow again."""
+        self._stdout.resume_reading()
+
+    @property
+    def _stdout(self) -> asyncio.ReadTransport:
+        assert self._transport is not None
+        return cast(asyncio.ReadTransport, self._transport.get_pipe_transport(1))
+
     @property
     def _stdin(self) -> asyncio.WriteTransport:
         assert self._transport is not None

@@ -13,13 +13,14 @@ from typing import Self
 from orchestrator.inventory.model import Become, Host
 from orchestrator.ssh.authority import Authority
 from orchestrator.ssh.connection import Connection
-from orchestrator.ssh.dial import Dialer
+from orchestrator.ssh.dial import Dialer, OnDial
 from orchestrator.ssh.exchange import OnOutput
 from orchestrator.ssh.failure import NoConnection, PortClosed
+from orchestrator.ssh.flow import Flow, flowing
 from orchestrator.ssh.keys import Keys
 from orchestrator.ssh.limits import Limits
 from orchestrator.ssh.link import Link
-from orchestrator.ssh.local import WayHere, run_here
+from orchestrator.ssh.local import Here, WayHere, run_here
 from orchestrator.ssh.method import Method, Passwords
 from orchestrator.ssh.remote import unfit
 from orchestrator.ssh.result import Command, Result, Status
@@ -40,7 +41,8 @@ class Pool:
 
     An `authority` of our own gives each login a certificate, tried before the plain keys. Logins are by key alone
     unless `passwords` gives the password of a host, a jump host's too: it is tried after the keys, once, and a host
-    that refuses it is parked like any other refused login.
+    that refuses it is parked like any other refused login. `on_dial` is waited for with each connection, before its
+    login; it must not fail.
 
     >>> async with Pool(trust=Trust(home / "keys/known_hosts"), keys=Keys(home / "keys")) as pool:  # doctest: +SKIP
     ...     result = await pool.run(host, Command("uptime"))
@@ -54,11 +56,13 @@ class Pool:
         limits: Limits | None = None,
         authority: Authority | None = None,
         passwords: Passwords | None = None,
+        on_dial: OnDial | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._trust = trust
         self._keys = keys
-        self._dialer = Dialer(trust, keys, self._limits, authority, passwords)
+        self._on_dial = on_dial
+        self._dialer = Dialer(trust, keys, self._limits, authority, passwords, on_dial=on_dial)
         self._connections: dict[Host, Connection] = {}
         self._callbacks: list[OnState] = []
         self._here = HostState.now(Phase.UP)
@@ -132,6 +136,30 @@ class Pool:
                 raise NoConnection(host.name, Status.UNREACHABLE, f"the connection was lost: {link.loss}") from error
             yield stream
 
+    @contextlib.asynccontextmanager
+    async def follow(self, host: Host, command: Command) -> AsyncIterator[Flow]:
+        """`command` on `host`, which goes on until it or the block ends; what it prints is read at the reader's pace.
+
+        It has a session of its own beside the places of commands, and holds the connection open. At most some 2 MiB
+        are ahead of the reader. The command must end by itself when nobody reads its outputs any more: it is hung up
+        on, and ended only where it runs on this machine. Like `open_tcp` it does not wait for a host that is known to
+        be away. Raises NoConnection.
+        """
+        problem = unfit(host, command)
+        if problem is not None:
+            raise NoConnection(host.name, Status.FAILED, problem)
+        if host.local:
+            async with flowing(host, command, Here(), self._limits, sweep=True) as flow:
+                yield flow
+            return
+        link = await self._connection(host).ready()
+        link.join()
+        try:
+            async with flowing(host, command, link, self._limits, sweep=False) as flow:
+                yield flow
+        finally:
+            link.leave()
+
     async def login(self, host: Host, key: Path) -> Method:
         """Log in to `host` with the private key in `key` and nothing else, on a connection of its own, and hang up.
 
@@ -139,7 +167,7 @@ class Pool:
         known there: then NoConnection says `key_refused`; without that it proves nothing. Raises KeyFileError when the
         key cannot be used.
         """
-        dialer = Dialer(self._trust, await self._keys.alone(key), self._limits)
+        dialer = Dialer(self._trust, await self._keys.alone(key), self._limits, on_dial=self._on_dial)
         tunnel = await self._tunnel(host)
         try:
             link = await dialer.dial(host, tunnel, lambda: None)

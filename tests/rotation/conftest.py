@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Site:
 
     fleet: Fleet
     told: list[tuple[Step, str]] = field(default_factory=list)
+    looking: Callable[[], None] = lambda: None
+    """Called after each step."""
 
     @property
     def keys(self) -> Path:
@@ -68,6 +70,7 @@ class Site:
 
         def tell(step: Step, host: str) -> None:
             self.told.append((step, host))
+            self.looking()
             if len(self.told) == killed_after:
                 os._exit(9)
 

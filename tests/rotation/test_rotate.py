@@ -11,6 +11,8 @@ import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.inventory.model import Host
+from orchestrator.logins.keyfiles import keys_in
+from orchestrator.logins.ours import OwnKeys
 from orchestrator.rotation import Stage, Step
 from orchestrator.rotation.accounts import accounts_of, is_way_in
 from orchestrator.ssh import Keys, Status, Turn, key_files
@@ -68,6 +70,26 @@ async def test_to_the_end(site: Site, tmp_path: Path) -> None:
     assert not (site.fleet.folder / "rotation").exists()
     assert site.told[0] == (Step.MADE, "")
     assert site.told[-1] == (Step.FINISHED, "")
+
+
+async def test_no_step_shows_a_key_that_those_who_watch_for_new_ones_do_not_know(site: Site) -> None:
+    """A stranger's that comes in the midst of it is the only one."""
+    site.add()
+    ours, stranger = OwnKeys(site.keys, site.keys / "ca"), keygen(site.fleet.folder / "stranger")
+    seen: list[set[str]] = []
+
+    def look() -> None:
+        found = set(keys_in("us", site.authorized(1).read_bytes()))
+        seen.append({key.comment for key in found if not ours.are(key.fingerprint)})
+        if site.told[-1][0] is Step.ADDED:
+            with site.authorized(1).open("a", encoding="utf-8") as file:
+                file.write(f"{public(stranger)} a stranger\n")
+
+    site.looking = look
+    await site.rotate()
+    added = site.told.index((Step.ADDED, "web1"))
+    assert 0 < added < len(seen) - 1
+    assert seen == [set()] * (added + 1) + [{"a stranger"}] * (len(seen) - added - 1)
 
 
 async def test_hosts_that_were_away_are_finished_later(site: Site, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,16 @@ from tests.lab.lab import Lab
 from tests.ssh import inprocess
 from tests.sshd import Fleet, fleet
 
-QUICK = Limits(connect_timeout=3.0, keepalive=1.0, keepalive_count=2, drain=0.5, backoff_first=0.2, backoff_last=1.0)
+QUICK = Limits(
+    connect_timeout=5.0,
+    keepalive=1.0,
+    keepalive_count=2,
+    kill_timeout=15.0,  # a busy machine takes seconds to look through all its processes
+    drain=0.5,
+    backoff_first=0.2,
+    backoff_last=1.0,
+)
+SILENT = replace(QUICK, keepalive=30.0, kill_timeout=3.0)  # for a host that answers nothing any more
 RELEASES = ("bullseye", "bookworm", "trixie")
 TRANSPORTS = ["inprocess", "sshd", "local", *(pytest.param(name, marks=pytest.mark.lab) for name in RELEASES)]
 SHELLS = ["bash", "busybox"]
@@ -53,8 +63,8 @@ class Target:
         return self._matching(mark)
 
     async def until_running(self, mark: str, *, wanted: bool = True) -> None:
-        """Wait, up to 10 s, until such processes are there, or are gone."""
-        async with asyncio.timeout(10):
+        """Wait, up to 40 s, until such processes are there, or are gone."""
+        async with asyncio.timeout(40):
             while bool(self.running(mark)) is not wanted:  # noqa: ASYNC110  the host has no event to wait for
                 await asyncio.sleep(0.02)
 
@@ -162,8 +172,8 @@ async def pool_of() -> AsyncIterator[Callable[..., Pool]]:
     async with AsyncExitStack() as stack:
         pools: list[Pool] = []
 
-        def make(keys: Path, limits: Limits = QUICK) -> Pool:
-            pool = Pool(trust=Trust(keys / "known_hosts"), keys=Keys(keys), limits=limits)
+        def make(keys: Path, limits: Limits = QUICK, **more: Any) -> Pool:
+            pool = Pool(trust=Trust(keys / "known_hosts"), keys=Keys(keys), limits=limits, **more)
             pools.append(pool)
             stack.push_async_callback(pool.close)
             return pool

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
+
+Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Proxy:
@@ -30,8 +33,7 @@ class Proxy:
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for end in (writer, far_writer):
-                end.transport.abort()
+            far_writer.transport.abort()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -53,44 +55,12 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def proxy(address: str, target: tuple[str, int]) -> AsyncIterator[Proxy]:
-    """A proxy at `address`, on a port of its own, for the server at `target`."""
-    made = Proxy()
-    handlers: set[asyncio.Task[None]] = set()
+async def serving(address: str, handle: Handle) -> AsyncIterator[int]:
+    """The port of a server whose connections are each `handle`d, and have all gone when the block ends."""
+    handlers: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.add(asyncio.ensure_future(made.handle(target, reader, writer)))
-
-    server = await asyncio.start_server(accept, address, 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-        await made.close()
-        for handler in handlers:
-            handler.cancel()
-        await asyncio.gather(*handlers, return_exceptions=True)
-        await server.wait_closed()
-
-
-@contextlib.asynccontextmanager
-async def tarpit(address: str, drip: bytes, every: float) -> AsyncIterator[int]:
-    """The port of a server that only ever sends `drip`, once in `every` seconds; with no bytes it stays silent."""
-    handlers: set[asyncio.Task[None]] = set()
-
-    async def bore(writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(OSError):
-                while True:
-                    writer.write(drip)
-                    await writer.drain()
-                    await asyncio.sleep(every)
-        finally:
-            writer.transport.abort()
-
-    def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.add(asyncio.ensure_future(bore(writer)))
+        handlers[writer] = asyncio.ensure_future(_handled(handle, reader, writer))
 
     server = await asyncio.start_server(accept, address, 0)
     try:
@@ -98,7 +68,43 @@ async def tarpit(address: str, drip: bytes, every: float) -> AsyncIterator[int]:
         yield port
     finally:
         server.close()
-        for handler in handlers:
+        await asyncio.sleep(0)  # one that was being accepted
+        for writer, handler in handlers.items():
             handler.cancel()
-        await asyncio.gather(*handlers, return_exceptions=True)
+            writer.transport.abort()  # a handler that was cancelled before it began does not
+        await asyncio.gather(*handlers.values(), return_exceptions=True)
         await server.wait_closed()
+        await asyncio.sleep(0)  # an aborted connection is closed in the next turn of the loop
+
+
+async def _handled(handle: Handle, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        await handle(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def proxy(address: str, target: tuple[str, int]) -> AsyncIterator[Proxy]:
+    """A proxy at `address`, on a port of its own, for the server at `target`."""
+    made = Proxy()
+    async with serving(address, partial(made.handle, target)) as made.port:
+        try:
+            yield made
+        finally:
+            await made.close()
+
+
+@contextlib.asynccontextmanager
+async def tarpit(address: str, drip: bytes, every: float) -> AsyncIterator[int]:
+    """The port of a server that only ever sends `drip`, once in `every` seconds; with no bytes it stays silent."""
+
+    async def bore(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                writer.write(drip)
+                await writer.drain()
+                await asyncio.sleep(every)
+
+    async with serving(address, bore) as port:
+        yield port

@@ -48,6 +48,23 @@ async def test_kept_host_comes_up_and_comes_back(own_fleet: Fleet, pool_of: Pool
     assert pool.state(host).until is None
 
 
+async def test_each_connection_is_told_of_before_its_login(own_fleet: Fleet, pool_of: Pools) -> None:
+    gate, inner = own_fleet.add(), own_fleet.add()
+    told: list[tuple[str, str]] = []
+    early: list[bool] = []
+
+    async def on_dial(host: Host, address: str, port: int) -> None:
+        await asyncio.sleep(0.1)
+        early.append("Accepted" not in gate.log + inner.log)
+        told.append((host.name, f"from {address} port {port} "))
+
+    pool = pool_of(own_fleet.keys, on_dial=on_dial)
+    assert (await pool.run(replace(inner.host("inner"), jump=gate.host("gate")), TRUE)).status is Status.OK
+    ((name, whence),) = told
+    assert (name, early) == ("gate", [True]), "the other one comes from there"
+    assert f"Accepted publickey for {gate.host('gate').user} {whence}" in gate.log
+
+
 async def test_retry_skips_the_wait(own_fleet: Fleet, pool_of: Pools) -> None:
     server = own_fleet.add()
     host = server.host("a")
