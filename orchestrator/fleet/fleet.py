@@ -1,18 +1,32 @@
-"""What can be asked of hosts: run a command, list ports, free one, read vital signs."""
+"""What can be asked of hosts: run a command, list ports, free one, read vital signs, see and end what runs there."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Collection, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from contextlib import aclosing
+from functools import partial
 from ipaddress import ip_address
+from typing import TypeVar
 
 from orchestrator.errors import UsageError
+from orchestrator.fleet.blocks import (
+    BlockOutcome,
+    BlocksAnswer,
+    BlockState,
+    Network,
+    argument,
+    read_block,
+    read_blocks,
+    read_unblock,
+)
 from orchestrator.fleet.close import CloseOutcome, CloseState, Inspection, Target
 from orchestrator.fleet.fanout import FanOut, Run
 from orchestrator.fleet.hostctl import Frame, HostCtl, UnreadableAnswer, read_frame
 from orchestrator.fleet.ports import PortsAnswer, Protocol, read_more, read_ports
+from orchestrator.fleet.processes import TopAnswer, read_top
+from orchestrator.fleet.sessions import KickOutcome, KickState, Session, WhoAnswer, read_kick, read_who
 from orchestrator.fleet.verdict import read_close, read_inspection, read_unit_stop
 from orchestrator.fleet.vitals import VitalsAnswer, read_vitals
 from orchestrator.inventory.model import Host
@@ -23,6 +37,8 @@ _NOT_REACHED = frozenset(
 )
 CLOSE_TIMEOUT = 90.0
 STOP_TIMEOUT = 60.0
+
+Answer = TypeVar("Answer", TopAnswer, WhoAnswer, BlocksAnswer)
 
 
 class Fleet:
@@ -71,6 +87,91 @@ class Fleet:
         async with aclosing(self._fanout.stream(hosts, command, stop=stop)) as results:
             async for result in results:
                 yield _vitals(result)
+
+    def top(self, hosts: Iterable[Host], *, stop: asyncio.Event | None = None) -> AsyncGenerator[TopAnswer]:
+        """The busiest processes of every host, by time and by memory, as hosts answer (after a second)."""
+        return self._answers(hosts, "top", TopAnswer, read_top, stop)
+
+    def who(self, hosts: Iterable[Host], *, stop: asyncio.Event | None = None) -> AsyncGenerator[WhoAnswer]:
+        """The sessions of every host, as hosts answer."""
+        return self._answers(hosts, "who", WhoAnswer, read_who, stop)
+
+    def blocks(self, hosts: Iterable[Host], *, stop: asyncio.Event | None = None) -> AsyncGenerator[BlocksAnswer]:
+        """The addresses that every host drops for us, as hosts answer."""
+        return self._answers(hosts, "blocks", BlocksAnswer, read_blocks, stop)
+
+    async def kick(self, host: Host, session: Session) -> KickOutcome:
+        """End exactly this session: HUP, TERM, then KILL to all of it, each after 2 s. Refused when it is ours."""
+        result = await self._run(host, self._hostctl.command("kick", session.argument, timeout=STOP_TIMEOUT))
+        frame, undone, detail = _outcome(result, "kick")
+        if frame is not None:
+            try:
+                return read_kick(host.name, frame, result.duration)
+            except UnreadableAnswer as error:
+                undone, detail = False, str(error)
+        state = KickState.NOT_DONE if undone else KickState.UNKNOWN
+        return KickOutcome(host.name, state, detail, result.duration)
+
+    async def block(
+        self,
+        hosts: Iterable[Host],
+        network: Network,
+        seconds: int | None,
+        *,
+        behind: Callable[[Host], Iterable[Network]] = lambda _: (),
+        stop: asyncio.Event | None = None,
+    ) -> AsyncGenerator[BlockOutcome]:
+        """Let every host drop what comes from `network`, for `seconds`; for None, also after a reboot.
+
+        Refused by a host that has that address, a gateway there, or our request from there; or, as `behind` gives them,
+        a host that is reached through it.
+        """
+        time = "permanent" if seconds is None else str(seconds)
+        read = partial(_block_read, network=network, seconds=seconds)
+        for alike, keep, local in _alike(hosts, behind):
+            arguments = ["local" if local else "ssh", argument(network), time, *(["--keep", keep] if keep else [])]
+            async with aclosing(self._blocking(alike, "block", arguments, read, stop)) as outcomes:
+                async for outcome in outcomes:
+                    yield outcome
+
+    def unblock(
+        self, hosts: Iterable[Host], network: Network, *, stop: asyncio.Event | None = None
+    ) -> AsyncGenerator[BlockOutcome]:
+        """Let every host take what comes from `network` again; it is named as it was blocked."""
+        read = partial(_unblock_read, network=network)
+        return self._blocking(hosts, "unblock", [argument(network)], read, stop)
+
+    async def _answers(
+        self,
+        hosts: Iterable[Host],
+        verb: str,
+        kind: type[Answer],
+        read: Callable[[str, Frame], Answer],
+        stop: asyncio.Event | None,
+    ) -> AsyncGenerator[Answer]:
+        async with aclosing(self._fanout.stream(hosts, self._hostctl.command(verb), stop=stop)) as results:
+            async for result in results:
+                frame, status, detail = _frame(result, verb)
+                if frame is not None:
+                    try:
+                        yield read(result.host, frame)
+                        continue
+                    except UnreadableAnswer as error:
+                        status, detail = Status.FAILED, str(error)
+                yield kind(result.host, status, detail)
+
+    async def _blocking(
+        self,
+        hosts: Iterable[Host],
+        verb: str,
+        arguments: list[str],
+        read: Callable[[str, Frame], BlockOutcome],
+        stop: asyncio.Event | None,
+    ) -> AsyncGenerator[BlockOutcome]:
+        command = self._hostctl.command(verb, *arguments)
+        async with aclosing(self._fanout.stream(hosts, command, stop=stop)) as results:
+            async for result in results:
+                yield _blocked(result, verb, read)
 
     async def inspect(self, host: Host, port: int, protocol: Protocol | None = None) -> Inspection:
         """What listens on a port (of both protocols unless one is named), and what closing it would end.
@@ -170,9 +271,46 @@ def _change(result: Result, verb: str) -> tuple[Frame | None, CloseState, str]:
 
     The script writes ``began`` before it acts, and what came first is never cut out of an output.
     """
+    frame, undone, detail = _outcome(result, verb)
+    return frame, CloseState.NOT_DONE if undone else CloseState.UNKNOWN, detail
+
+
+def _outcome(result: Result, verb: str) -> tuple[Frame | None, bool, str]:
+    """As `_change`; True: without a whole answer, it is known that nothing was done."""
     frame, status, detail = _frame(result, verb)
-    untouched = status in _NOT_REACHED or (result.status.answered and b"\nbegan\t" not in result.stdout)
-    return frame, CloseState.NOT_DONE if untouched else CloseState.UNKNOWN, detail or status.value
+    undone = status in _NOT_REACHED or (result.status.answered and b"\nbegan\t" not in result.stdout)
+    return frame, undone, detail or status.value
+
+
+def _blocked(result: Result, verb: str, read: Callable[[str, Frame], BlockOutcome]) -> BlockOutcome:
+    frame, undone, detail = _outcome(result, verb)
+    if frame is not None:
+        try:
+            return read(result.host, frame)
+        except UnreadableAnswer as error:
+            undone, detail = False, str(error)
+    if not undone:
+        return BlockOutcome(result.host, BlockState.UNKNOWN, detail)
+    return BlockOutcome(result.host, BlockState.FAILED if result.status.answered else BlockState.NOT_DONE, detail)
+
+
+def _block_read(host: str, frame: Frame, *, network: Network, seconds: int | None) -> BlockOutcome:
+    return read_block(host, network, seconds, frame)
+
+
+def _unblock_read(host: str, frame: Frame, *, network: Network) -> BlockOutcome:
+    return read_unblock(host, network, frame)
+
+
+def _alike(
+    hosts: Iterable[Host], behind: Callable[[Host], Iterable[Network]]
+) -> Iterable[tuple[list[Host], str, bool]]:
+    """The hosts that are asked the same, with the addresses behind them as the script takes them."""
+    groups: dict[tuple[str, bool], list[Host]] = {}
+    for host in hosts:
+        keep = ",".join(sorted({each.network_address.packed.hex() for each in behind(host)}))
+        groups.setdefault((keep, host.local), []).append(host)
+    return [(group, keep, local) for (keep, local), group in groups.items()]
 
 
 def _ports(result: Result) -> PortsAnswer:

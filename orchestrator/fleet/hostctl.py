@@ -1,8 +1,9 @@
-"""``hostctl.sh`` from this side: how it is asked, and how the frame of its answer is read.
+"""``hostctl`` from this side: how it is asked, and how the frame of its answer is read.
 
-The script runs from standard input, so a host needs no preparation. Where bootstrap has installed the same script and
-the account may run it by sudo, that one answers, as root, in the same single exchange. What comes back was written by
-a host that may be hostile or broken: everything here is bounded and either understood entirely or refused.
+It is one shell script, kept in parts beside this file: ``hostctl/*.sh``, put together in the order of their names. It
+runs from standard input, so a host needs no preparation. Where bootstrap has installed the same script and the account
+may run it by sudo, that one answers, as root, in the same single exchange. What comes back was written by a host that
+may be hostile or broken: everything here is bounded and either understood entirely or refused.
 """
 
 from __future__ import annotations
@@ -30,14 +31,21 @@ _REQUESTED = re.compile(r"[A-Za-z0-9:,._@\\-]+", re.ASCII)
 _BY_SUDO = """\
 h={installed}
 if [ -x "$h" ] && [ "$(id -u)" != 0 ]; then case $(sha256sum "$h" 2>/dev/null) in {version}*)
-sudo -n -l "$h" request </dev/null >/dev/null 2>&1 && {{ printf '%s\\n' {request} | sudo -n "$h" request; exit; }};;
+sudo -n -l "$h" {rule} </dev/null >/dev/null 2>&1 && {{ printf '%s\\n' {request} | sudo -n "$h" {rule}; exit; }};;
 esac; fi
+"""
+_FOR_EVER = 10 * 365 * 86400.0
+_INSTALLATION = """\
+h={installed}
+[ -x "$h" ] || {{ echo none; exit; }}
+case $(sha256sum "$h" 2>/dev/null) in {version}*) ;; *) echo other; exit ;; esac
+if [ "$(id -u)" = 0 ] || sudo -n -l "$h" request </dev/null >/dev/null 2>&1; then echo current; else echo refused; fi
 """
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class UnreadableAnswer(OrchestratorError, ValueError):
-    """A host's answer is not one that ``hostctl.sh`` gives."""
+    """A host's answer is not one that hostctl gives."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"cannot read the answer: {why}")
@@ -69,26 +77,48 @@ class Frame:
 
 
 class HostCtl:
-    """Builds the commands that ask ``hostctl.sh`` something."""
+    """Builds the commands that ask hostctl something."""
 
     def __init__(self, script: bytes) -> None:
-        self._script = script
+        self.script = script
+        """As it is sent and as it is installed."""
         self.version = hashlib.sha256(script).hexdigest()
         """Of the script: SHA-256 of its content, so that an installed one is either this very script or not used."""
 
     @classmethod
     def packaged(cls) -> HostCtl:
-        """With the script that came with this program."""
-        return cls(files("orchestrator.fleet").joinpath("hostctl.sh").read_bytes())
+        """With the script that came with this program: its parts, as playbooks/roles/bootstrap puts them together."""
+        parts = sorted(files("orchestrator.fleet").joinpath("hostctl").iterdir(), key=lambda part: part.name)
+        return cls(b"\n\n".join(part.read_bytes().rstrip() for part in parts) + b"\n")
 
     def command(self, verb: str, *arguments: str, timeout: float = 30.0) -> Command:
         """Asks for `verb`; the script goes over standard input, for hosts without it. `timeout` is in seconds."""
-        words = shlex.join(["/bin/sh", "-s", "--", verb, *arguments])
+        return self._asking("request", [verb, *arguments], timeout)
+
+    @property
+    def installation(self) -> Command:
+        """Says ``current`` where this very program is installed and we may run it, else ``none``, ``other`` (one of
+        another version) or ``refused``.
+        """
+        return Command(_INSTALLATION.format(installed=INSTALLED, version=self.version), timeout=10.0)
+
+    def follow(self, source: str, known: str, position: str) -> Command:
+        """Follows the log of logins, without an end: `source`, or ``auto``; `position` is one in the source `known`.
+
+        A source that is a path is read with the rights of whom we log in as: root would read any file for us.
+        """
+        if known.startswith("/") and known != source:
+            known = "none"  # else the path would keep us from asking root
+        return self._asking("follow", ["follow", source, known, position], _FOR_EVER)
+
+    def _asking(self, rule: str, words: list[str], timeout: float) -> Command:
+        """By the sudo rule for `rule` where there is one."""
         by_sudo = ""
-        if all(map(_REQUESTED.fullmatch, arguments)):
-            request = shlex.quote(" ".join([verb, *arguments]))
-            by_sudo = _BY_SUDO.format(installed=INSTALLED, version=self.version, request=request)
-        return Command(f"{by_sudo}exec {words}", stdin=self._script, timeout=timeout, limit=2 * ANSWER_BYTES)
+        if all(map(_REQUESTED.fullmatch, words)):
+            request = shlex.quote(" ".join(words))
+            by_sudo = _BY_SUDO.format(installed=INSTALLED, version=self.version, request=request, rule=rule)
+        asked = shlex.join(["/bin/sh", "-s", "--", *words])
+        return Command(f"{by_sudo}exec {asked}", stdin=self.script, timeout=timeout, limit=2 * ANSWER_BYTES)
 
 
 def started(result: Result) -> bool:

@@ -126,6 +126,16 @@ def read_more(frame: Frame) -> int:
     return sum(number(count, MAX_INODE) for (count,) in frame.of("more", 1))
 
 
+def read_processes(frame: Frame) -> tuple[Process, ...]:
+    """The processes of any answer, as they come; UnreadableAnswer when a line is not what the script writes."""
+    return tuple(map(_process, frame.of("process", 9)))
+
+
+def read_time(field: str) -> datetime:
+    """A field that holds seconds since the epoch; UnreadableAnswer for any other."""
+    return datetime.fromtimestamp(number(field, _LATEST), UTC)
+
+
 def _single(frame: Frame, kind: str) -> tuple[str]:
     found = list(frame.of(kind, 1))
     if len(found) != 1:
@@ -135,7 +145,7 @@ def _single(frame: Frame, kind: str) -> tuple[str]:
 
 def _holders(frame: Frame) -> dict[int, tuple[Process, ...]]:
     """Processes by socket inode. A holder that ended while we looked has no process line and is left out."""
-    processes = {process.pid: process for process in map(_process, frame.of("process", 9))}
+    processes = {process.pid: process for process in read_processes(frame)}
     pids: defaultdict[int, set[int]] = defaultdict(set)
     for inode, pid in frame.of("owner", 2):
         pids[number(inode, MAX_INODE)].add(number(pid, MAX_PID))
@@ -148,7 +158,7 @@ def _process(fields: tuple[str, ...]) -> Process:
     return Process(
         pid=number(pid, MAX_PID),
         ticks=number(ticks, MAX_TICKS),
-        started=datetime.fromtimestamp(number(started, _LATEST), UTC),
+        started=read_time(started),
         user=user,
         unit=unit,
         manager=manager,

@@ -165,7 +165,7 @@ async def test_a_hostile_answer_is_a_failed_host_with_a_reason(answer: str) -> N
     assert (answer_.status, answer_.ports) == (Status.FAILED, ())
     assert answer_.detail.startswith("cannot read the answer: ")
     assert answer_.detail.isprintable()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
 
 
 async def test_a_truncated_output_is_not_read_even_if_its_ends_fit() -> None:

@@ -94,7 +94,7 @@ async def test_what_ignores_term_is_killed_after_five_seconds(any_shell: ShellRu
         outcome = await close(Fleet(any_shell), server, listener.port)
         assert listener.process.wait(5) == -9
     assert (outcome.state, outcome.endings) == (CloseState.CLOSED, (Ending(listener.pid, "gone", "KILL"),))
-    assert 5 <= outcome.duration < 12
+    assert 5 <= outcome.duration < 30
 
 
 async def test_what_lets_go_of_the_port_is_not_killed(fleet: Fleet, server: Host) -> None:
@@ -136,8 +136,10 @@ async def test_what_was_not_shown_is_not_ended(fleet: Fleet, server: Host) -> No
 async def test_the_wrong_process_never_dies(any_shell: ShellRun, server: Host, wrong: str) -> None:
     fleet = Fleet(any_shell)
     with listening("127.0.0.1") as listener, listening("127.0.0.1") as innocent:
-        (target,) = (await inspect(fleet, server, listener.port)).targets
-        (other,) = (await inspect(fleet, server, innocent.port)).targets
+        target, other = [
+            next(each for each in (await inspect(fleet, server, one.port)).targets if each.process.pid == one.pid)
+            for one in (listener, innocent)  # on another address the port may be somebody else's
+        ]
         stale = {
             "ticks": altered(target, ticks=target.process.ticks - 1),
             "inode": dataclasses.replace(target, inodes=other.inodes),
@@ -148,7 +150,7 @@ async def test_the_wrong_process_never_dies(any_shell: ShellRun, server: Host, w
         assert alive(innocent.pid)
     assert outcome.state is CloseState.CHANGED
     assert [ending.signal for ending in outcome.endings] == ["none"]
-    assert [port.port for port in outcome.now] == [listener.port]
+    assert {port.port for port in outcome.now} == {listener.port}
 
 
 async def test_one_stale_target_leaves_the_others_alone(fleet: Fleet, server: Host) -> None:

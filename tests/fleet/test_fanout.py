@@ -221,7 +221,7 @@ async def test_thousands_of_hosts_cost_no_more_tasks_than_the_window() -> None:
     async for _ in FanOut(run, window=100).stream(hosts(5000), TRUE):
         most = max(most, len(asyncio.all_tasks()))
     assert most <= 101
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 async def test_random_delays_and_failures_lose_nothing() -> None:

@@ -1,25 +1,25 @@
-"""hostctl.sh itself: lint, its argument parser, and what happens when it arrives in pieces."""
+"""hostctl itself: lint, its argument parser, and what happens when it arrives in pieces."""
 
 from __future__ import annotations
 
 import os
 import random
 import subprocess
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from orchestrator.fleet.hostctl import HostCtl
 from tests.fleet.conftest import SHELLS
 
 VERSION = f"hostctl\t1\tversion\nuser\t{os.geteuid()}\nend\n".encode()
-SCRIPT = Path(str(files("orchestrator.fleet").joinpath("hostctl.sh")))
+SCRIPT = HostCtl.packaged().script
 
 
 def ask(shell: str, *arguments: str, script: bytes | None = None, **env: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [*shell.split(), "-s", "--", *arguments],
-        input=SCRIPT.read_bytes() if script is None else script,
+        input=SCRIPT if script is None else script,
         capture_output=True,
         env={"PATH": "/usr/bin:/bin", **env},
         timeout=30,
@@ -28,8 +28,8 @@ def ask(shell: str, *arguments: str, script: bytes | None = None, **env: str) ->
 
 
 def test_shellcheck() -> None:
-    done = subprocess.run(["shellcheck", "-s", "sh", str(SCRIPT)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    done = subprocess.run(["shellcheck", "-s", "sh", "-"], input=SCRIPT, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -60,6 +60,40 @@ REFUSED = [
     ["inspect", "--keep-ports", "80"],
     ["inspect", "--keep-ports", "1,,2", "80"],
     ["inspect", "--keep-ports", "1;id", "80"],
+    ["follow"],
+    ["follow", "auto", "none"],
+    ["follow", "auto", "none", "$(id)"],
+    ["follow", "shadow", "none", "now"],
+    ["follow", "../../etc/shadow", "none", "now"],
+    ["follow", "journal", "none", "since:x"],
+    ["top", "5"],
+    ["who", "root"],
+    ["kick"],
+    ["kick", "1"],
+    ["kick", "1:2:3"],
+    ["kick", "1:x"],
+    ["kick", "-1:5"],
+    ["kick", "7:5", "8:5"],
+    ["blocks", "all"],
+    ["block", "ssh", "cb007109:32"],
+    ["block", "ssh", "203.0.113.9", "60"],
+    ["block", "ssh", "CB007109:32", "60"],
+    ["block", "ssh", "cb007109", "60"],
+    ["block", "ssh", "cb007109:33", "60"],
+    ["block", "ssh", "cb007100:23", "60"],
+    ["block", "ssh", "cb00710:32", "60"],
+    ["block", "ssh", "20010db8000000000000000000000000:47", "60"],
+    ["block", "ssh", "20010db8000000000000000000000000:129", "60"],
+    ["block", "ssh", "cb007109:32", "0"],
+    ["block", "ssh", "cb007109:32", "2592001"],
+    ["block", "ssh", "cb007109:32", "forever"],
+    ["block", "console", "cb007109:32", "60"],
+    ["block", "ssh", "cb007109:32", "60", "--keep"],
+    ["block", "ssh", "cb007109:32", "60", "--keep", "cb007109;id"],
+    ["block", "ssh", "cb007109:$(id)", "60"],
+    ["unblock"],
+    ["unblock", "all"],
+    ["unblock", "cb007109:32", "cb007108:32"],
     ["close", "tcp", "80"],
     ["close", "80", "tcp", "1:1:1"],
     ["close", "tcp", "80", "1"],
@@ -92,11 +126,10 @@ def test_anything_else_than_its_grammar_is_an_error_before_anything_is_done(shel
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_script_that_was_cut_short_does_nothing(shell: str) -> None:
-    whole = SCRIPT.read_bytes()
-    call = whole.rindex(b"main ")
+    call = SCRIPT.rindex(b"main ")
     pieces = random.Random(7)
     for cut in (*(pieces.randrange(call) for _ in range(20)), call):
-        assert ask(shell, "ports", script=whole[:cut]).stdout == b"", cut
+        assert ask(shell, "ports", script=SCRIPT[:cut]).stdout == b"", cut
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -119,7 +152,9 @@ def test_a_hostile_environment_changes_nothing(shell: str, tmp_path: Path) -> No
     assert done.stdout.splitlines()[-1] == b"end"
 
 
-def test_it_is_the_same_run_as_a_file() -> None:
+def test_it_is_the_same_run_as_a_file(tmp_path: Path) -> None:
     """As it is where bootstrap installed it."""
-    done = subprocess.run(["/bin/sh", str(SCRIPT), "version"], capture_output=True, check=False, env={})
+    installed = tmp_path / "hostctl"
+    installed.write_bytes(SCRIPT)
+    done = subprocess.run(["/bin/sh", str(installed), "version"], capture_output=True, check=False, env={})
     assert done.stdout == VERSION
