@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from orchestrator.control.actions import Action, Actor, Face, Risk
+from orchestrator.control.action import Action, Actor, Face, Risk
 from orchestrator.errors import Refused, StoreError
 from orchestrator.store import AuditLog, Entry
 

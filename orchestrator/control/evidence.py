@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.fleet import CloseOutcome, Inspection, PortsAnswer, Report, VitalsAnswer
+from orchestrator.fleet import (
+    BlockOutcome,
+    BlocksAnswer,
+    CloseOutcome,
+    Inspection,
+    KickOutcome,
+    PortsAnswer,
+    Report,
+    TopAnswer,
+    VitalsAnswer,
+    WhoAnswer,
+)
 from orchestrator.playbook.events import Outcome
 from orchestrator.playbook.story import Story
 
@@ -36,7 +47,10 @@ def of_report(report: Report) -> Mapping[str, Any]:
     }
 
 
-def of_answers(answers: Iterable[PortsAnswer | VitalsAnswer | Inspection]) -> Mapping[str, Any]:
+Looked = PortsAnswer | VitalsAnswer | Inspection | TopAnswer | WhoAnswer | BlocksAnswer
+
+
+def of_answers(answers: Iterable[Looked]) -> Mapping[str, Any]:
     """The status of each host that was looked at."""
     return {"hosts": {answer.host: {"status": answer.status.value} for answer in answers}}
 
@@ -48,6 +62,16 @@ def of_closing(outcome: CloseOutcome) -> Mapping[str, Any]:
         "detail": outcome.detail,
         "processes": [{"pid": e.pid, "state": e.state, "signal": e.signal} for e in outcome.endings],
     }
+
+
+def of_kick(outcome: KickOutcome) -> Mapping[str, Any]:
+    """How an attempt to end a session ended."""
+    return {"state": outcome.state.value, "detail": outcome.detail}
+
+
+def of_blocking(outcomes: Iterable[BlockOutcome]) -> Mapping[str, Any]:
+    """How each host took it to block or unblock an address."""
+    return {"hosts": {each.host: {"status": each.state.value, "detail": each.detail} for each in outcomes}}
 
 
 def of_survey(surveyed: Iterable[Surveyed]) -> Mapping[str, Any]:

@@ -1,0 +1,70 @@
+"""The things an operator can ask for. Faces only build these; the door judges them."""
+
+from orchestrator.control.actions.health import (
+    Acknowledge,
+    EndSilence,
+    SetSummary,
+    SetThreshold,
+    ShowMetric,
+    ShowThresholds,
+    Silence,
+)
+from orchestrator.control.actions.hosts import (
+    BootstrapHosts,
+    CheckBootstrap,
+    CheckPlaybook,
+    EditInventory,
+    Exec,
+    Reconnect,
+    RetireHosts,
+    RunPlaybook,
+    ShowHosts,
+    SurveyHosts,
+)
+from orchestrator.control.actions.keys import ForgetKey, RevokeKeys, RotateKeys, SignHosts, TrustKey
+from orchestrator.control.actions.people import (
+    BlockAddress,
+    KickSession,
+    ListBlocks,
+    ListLogins,
+    ListSessions,
+    SetLoginRule,
+    UnblockAddress,
+)
+from orchestrator.control.actions.processes import ClosePort, ListPorts, ListProcesses, StopUnit
+
+__all__ = [
+    "Acknowledge",
+    "BlockAddress",
+    "BootstrapHosts",
+    "CheckBootstrap",
+    "CheckPlaybook",
+    "ClosePort",
+    "EditInventory",
+    "EndSilence",
+    "Exec",
+    "ForgetKey",
+    "KickSession",
+    "ListBlocks",
+    "ListLogins",
+    "ListPorts",
+    "ListProcesses",
+    "ListSessions",
+    "Reconnect",
+    "RetireHosts",
+    "RevokeKeys",
+    "RotateKeys",
+    "RunPlaybook",
+    "SetLoginRule",
+    "SetSummary",
+    "SetThreshold",
+    "ShowHosts",
+    "ShowMetric",
+    "ShowThresholds",
+    "SignHosts",
+    "Silence",
+    "StopUnit",
+    "SurveyHosts",
+    "TrustKey",
+    "UnblockAddress",
+]
