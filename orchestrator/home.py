@@ -50,6 +50,11 @@ class Home:
         return self.keys / "ca"
 
     @property
+    def exporters(self) -> Path:
+        """What hosts that Prometheus scrapes directly prove themselves with."""
+        return self.keys / "exporters"
+
+    @property
     def playbooks(self) -> Path:
         """Playbooks and their roles."""
         return self.path / "playbooks"
@@ -64,6 +69,14 @@ class Home:
         """Let no second process do `task` in this home while the block lasts; raises `SettingsError` if one does."""
         with self._locked(task, fcntl.LOCK_EX, f"another `orchestrator {task}` is running here", "Stop it first"):
             yield
+
+    def busy(self, task: str) -> bool:
+        """True while a process does `task` here `alone`."""
+        try:
+            with self.alone(task):
+                return False
+        except SettingsError:
+            return True
 
     @contextmanager
     def replacing_keys(self) -> Iterator[None]:

@@ -12,81 +12,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.errors import StoreError
+from orchestrator.store.migrations import MIGRATIONS
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_S = 5.0
+Transaction = sqlite3.Connection
+"""What `Database.write` and `Database.read` hand to their work."""
 
-# One entry a version of the schema, applied in order and never edited once released.
-MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE inbox (
-        update_id   INTEGER PRIMARY KEY,
-        received_at REAL NOT NULL
-    );
-    CREATE TABLE buttons (
-        id         TEXT PRIMARY KEY,
-        verb       TEXT NOT NULL,
-        args       TEXT NOT NULL,
-        requester  TEXT NOT NULL,
-        expires_at REAL NOT NULL,
-        once       INTEGER NOT NULL,
-        used_at    REAL,
-        family     TEXT NOT NULL
-    );
-    CREATE INDEX buttons_by_family ON buttons (family);
-    CREATE TABLE preferences (
-        actor TEXT NOT NULL,
-        name  TEXT NOT NULL,
-        value TEXT NOT NULL,
-        PRIMARY KEY (actor, name)
-    );
-    CREATE TABLE audit (
-        seq     INTEGER PRIMARY KEY AUTOINCREMENT,
-        at      REAL NOT NULL,
-        kind    TEXT NOT NULL CHECK (kind IN ('intent', 'result')),
-        intent  INTEGER REFERENCES audit (seq),
-        actor   TEXT NOT NULL,
-        face    TEXT NOT NULL,
-        action  TEXT NOT NULL,
-        summary TEXT NOT NULL,
-        hosts   TEXT NOT NULL,
-        outcome TEXT NOT NULL
-    );
-    CREATE UNIQUE INDEX audit_one_result ON audit (intent) WHERE kind = 'result';
-    """,
-    """
-    CREATE TABLE outbox (
-        id         INTEGER PRIMARY KEY AUTOINCREMENT,
-        key        TEXT NOT NULL,
-        chat       INTEGER NOT NULL,
-        topic      INTEGER NOT NULL,
-        kind       TEXT NOT NULL,
-        payload    TEXT NOT NULL,
-        put_at     REAL NOT NULL,
-        attempts   INTEGER NOT NULL DEFAULT 0,
-        unsure     INTEGER NOT NULL DEFAULT 0,
-        next_try   REAL NOT NULL DEFAULT 0,
-        done_at    REAL,
-        message_id INTEGER,
-        problem    TEXT NOT NULL DEFAULT '',
-        UNIQUE (key, chat, topic)
-    );
-    CREATE INDEX outbox_waiting ON outbox (chat, topic, id) WHERE done_at IS NULL;
-    CREATE TABLE dialogues (
-        actor TEXT NOT NULL,
-        chat  INTEGER NOT NULL,
-        topic INTEGER NOT NULL,
-        kind  TEXT NOT NULL,
-        id    TEXT NOT NULL,
-        state TEXT NOT NULL,
-        at    REAL NOT NULL,
-        PRIMARY KEY (actor, chat, topic)
-    );
-    """,
-)
+BUSY_TIMEOUT_S = 5.0
 
 
 class Database:

@@ -9,12 +9,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import StoreError
 from orchestrator.store import AuditLog, ButtonRow, Buttons, Database, Entry, Inbox, Preferences, Press
+from orchestrator.store.migrations import MIGRATIONS
 
 ENTRY = Entry("telegram:5", "telegram", "exec", "Run on web1: uptime", ("web1",))
 
@@ -64,6 +66,30 @@ async def test_a_newer_schema_is_refused(database: Database) -> None:
     await database.write(lambda tx: tx.execute("PRAGMA user_version = 99"))
     with pytest.raises(StoreError, match="newer version"):
         await Database.open(database.path)
+
+
+async def test_each_older_schema_becomes_the_newest(database: Database, tmp_path: Path) -> None:
+    async def layout(found: Database) -> list[tuple[object, ...]]:
+        things = "SELECT type, name, tbl_name FROM sqlite_master ORDER BY type, name"
+        columns = "SELECT m.name, p.* FROM sqlite_master AS m, pragma_table_info(m.name) AS p ORDER BY m.name, p.cid"
+        rows = await found.read(lambda tx: [*tx.execute(things).fetchall(), *tx.execute(columns).fetchall()])
+        return [tuple(row) for row in rows]
+
+    newest = await layout(database)
+    for version in range(1, len(MIGRATIONS)):
+        old = tmp_path / f"{version}.db"
+        with closing(sqlite3.connect(old)) as connection:
+            connection.execute("PRAGMA synchronous=OFF")
+            scripts = (*MIGRATIONS[:version], f"PRAGMA user_version = {version}", "COMMIT")
+            connection.executescript("BEGIN;" + ";".join(scripts))
+            connection.execute("INSERT INTO inbox VALUES (7, 1.0)")
+            connection.commit()
+        old.chmod(0o600)
+        upgraded = await Database.open(old)
+        assert await layout(upgraded) == newest, version
+        kept = await upgraded.read(lambda tx: tx.execute("SELECT update_id FROM inbox").fetchone())
+        assert kept["update_id"] == 7
+        await upgraded.close()
 
 
 async def test_a_failed_write_leaves_nothing_behind(database: Database) -> None:
