@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -15,10 +15,12 @@ from orchestrator.bootstrap.model import HostOutcome, Manner, Root, Surveyed
 from orchestrator.bootstrap.names import wants_exporter
 from orchestrator.errors import UsageError
 from orchestrator.inventory.model import EXPORTER
+from orchestrator.monitor.direct import ExporterSecrets
 from orchestrator.playbook.engine.shells import Opener
 from orchestrator.playbook.events import Event, OnEvent, Outcome
 from orchestrator.playbook.playbooks import Playbooks
 from orchestrator.playbook.story import Story
+from orchestrator.shipped import shipped
 from orchestrator.ssh import Status
 
 OpenPlaybooks = Callable[[Opener], Playbooks]
@@ -29,9 +31,7 @@ def find_playbook(folder: Path, name: str) -> Path:
 
     Raises UsageError.
     """
-    packaged = Path(str(files("orchestrator.bootstrap"))) / "playbooks"
-    checkout = Path(str(files("orchestrator"))).parent / "playbooks"
-    for place in (folder, packaged, checkout):
+    for place in (folder, shipped("playbooks")):
         if (place / name).is_file():
             return place / name
     raise UsageError(f"there is no {name}", where=str(folder), remedy="Copy it from the project's playbooks/")
@@ -40,10 +40,12 @@ def find_playbook(folder: Path, name: str) -> Path:
 @dataclass(frozen=True, slots=True)
 class Given:
     """What the playbook gets for one host: public `keys` that shall open its account, a `certificate` that vouches for
-    the host itself if there is one, and the places (``address:port``) that the account may `forward` to."""
+    the host itself if there is one, what its `exporter` proves itself with if that is read directly, and the places
+    (``address:port``) that the account may `forward` to."""
 
     keys: Sequence[str] = ()
     certificate: str = ""
+    exporter: ExporterSecrets | None = None
     forward: Sequence[str] = ()
 
 
@@ -107,6 +109,7 @@ class Playing:
                 "certificate": given[name].certificate,
                 "forward": list(given[name].forward),
                 "exporter": manner.exporter and wants_exporter(found.host),
+                "tls": asdict(secrets) if (secrets := given[name].exporter) else {},
                 "listen": "{}:{}".format(*(found.host.exporter or EXPORTER)),
             }
             for name, found in self._surveyed.items()
@@ -119,10 +122,11 @@ class Playing:
             "bootstrap_forward_to": "forward",
             "bootstrap_exporter": "exporter",
             "node_exporter_listen": "listen",
+            "node_exporter_tls": "tls",
         }
         told: dict[str, Any] = {"bootstrap_hosts": hosts}
         told |= {name: f"{{{{ bootstrap_hosts[inventory_hostname]['{field}'] }}}}" for name, field in fields.items()}
-        told["bootstrap_hostctl"] = str(files("orchestrator.fleet").joinpath("hostctl.sh"))
+        told["bootstrap_hostctl"] = str(files("orchestrator.fleet").joinpath("hostctl"))
         if manner.exporter_file is not None:
             told["node_exporter_binary"] = str(manner.exporter_file.absolute())
         if self._releases is not None:

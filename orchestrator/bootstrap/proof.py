@@ -21,6 +21,7 @@ _REQUEST = Command(f"echo {_VERB} | sudo -n {INSTALLED} request", timeout=30)
 _SCRAPE_TIMEOUT = 15.0
 _MOST = 8 << 20
 _SIGN = b"node_exporter_build_info"
+_ASKS_FOR_TLS = b"Client sent an HTTP request to an HTTPS server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Proof:
             return False, f"node_exporter gave no metrics within {_SCRAPE_TIMEOUT:g} s"
         except (OrchestratorError, OSError) as error:
             return False, f"node_exporter does not answer: {error}"
+        if host.direct:  # Go's servers answer in plain words when they are asked so
+            return (True, "asks for TLS") if _ASKS_FOR_TLS in body else (False, "its exporter does not ask for TLS")
         if not body.startswith(b"HTTP/1.") or _SIGN not in body:
             return False, f"what answers at {host.exporter[0]}:{host.exporter[1]} is no node_exporter"
         series = sum(not line.startswith(b"#") for line in body.partition(b"\r\n\r\n")[2].splitlines())

@@ -26,6 +26,7 @@ from orchestrator.bootstrap.survey import Surveyor
 from orchestrator.bootstrap.ways import Ways
 from orchestrator.inventory import Host, HostSet
 from orchestrator.inventory.edit import Editor
+from orchestrator.monitor.direct import DirectScraping
 from orchestrator.playbook.events import OnEvent
 from orchestrator.ssh import Authority, Passwords, Pool, Status, Trust
 from orchestrator.ssh.certificates import shares_address
@@ -49,7 +50,8 @@ class Parts:
     Pools of its own, with and without passwords; playbooks played over given shells, those in `folder` first; the
     public keys that open a host's account, which are those we offer it; what keeps our keys from being replaced while a
     block lasts; all hosts of the inventory in force, and how it is edited; node_exporter releases; our certificate
-    authority, whether there is one or not; why Prometheus has no reading of hosts.
+    authority, whether there is one or not; why Prometheus has no reading of hosts; what exporters that are read
+    directly prove themselves with.
     """
 
     open_pool: OpenPool
@@ -63,6 +65,7 @@ class Parts:
     fetch_exporter: Fetch
     authority: Authority
     absence: Ask
+    direct: DirectScraping
 
 
 class Bootstrap:
@@ -225,6 +228,7 @@ class Bootstrap:
             keys=await parts.public_keys(host),
             certificate=await parts.authority.certificate_for(host, parts.trust, keep=keep) if vouched_for else "",
             forward=forwards_of(host, parts.hosts()),
+            exporter=await asyncio.to_thread(parts.direct.secrets_for, host) if host.direct else None,
         )
 
     async def _releases(self, steps: Steps, manner: Manner) -> Path | None:

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.fleet.hostctl import INSTALLED
+from orchestrator.logins.keyfiles import ALL, AccountKey, Looks
+from orchestrator.logins.ours import OwnKeys
 from orchestrator.ssh import Trust, make_authority
 from tests.cli.command import orchestrator
+from tests.lab.host import LabHost
 from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
@@ -30,6 +34,13 @@ def home(lab_releases: Lab, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def keys_of(host: LabHost) -> tuple[AccountKey, ...]:
+    """All keys that its hostctl sees."""
+    (seen,) = Looks().feed(host.run(f"{INSTALLED} follow keys none now | sed '/^looked/q'").stdout.encode())
+    assert seen.scope == ALL
+    return seen.keys
+
+
 def test_hosts_and_logins_are_vouched_for(home: Path, lab_releases: Lab) -> None:
     names = [host.name for host in lab_releases.hosts]
     known = home / "keys/known_hosts"
@@ -41,10 +52,27 @@ def test_hosts_and_logins_are_vouched_for(home: Path, lab_releases: Lab) -> None
     done = orchestrator(home, "bootstrap", "all", "--yes", "--no-exporter", "--json")
     assert done.status == 0, [host["detail"] for host in done.json["hosts"].values()]
     assert all(done.json["hosts"][name]["changed"] > 0 for name in names)
+    ours = OwnKeys(home / "keys", home / "keys/ca")
+    for host in lab_releases.hosts:
+        given = [key for key in keys_of(host) if key.user == "orchestrator"]
+        assert [key.authority for key in given] == [False, True]
+        assert all(ours.are(key.fingerprint) for key in given), "who watches for new keys does not tell of it"
     known.write_text(f"{authority}\n")
     again = orchestrator(home, "bootstrap", "all", "--yes", "--no-exporter", "--json")
     assert again.status == 0, [host["detail"] for host in again.json["hosts"].values()]
     assert {name: again.json["hosts"][name]["changed"] for name in names} == dict.fromkeys(names, 0)
+
+    # A host that an older program of ours bootstrapped is asked without root, which must not look as if all were seen.
+    lab_releases.hosts[0].run(f"echo '# of another version' >>{INSTALLED}")
+    assert orchestrator(home, "login-rules", "tell", "keys").status == 0
+    found = orchestrator(home, "doctor", "all", "--json").json["findings"]
+    lab_releases.hosts[0].run(f"sed -i '$d' {INSTALLED}")
+    told = {name: [each["text"] for each in found if each["subject"] == name] for name in names}
+    assert "has the hostctl of another version, so it is asked without root" in told[names[0]]
+    assert "Run: orchestrator bootstrap web1" in [each["remedy"] for each in found]
+    blind = "new keys are not noticed: only the keys of orchestrator are looked at; bootstrap the host"
+    assert [blind in told[name] for name in names] == [True, False, False]
+    assert ["new keys are noticed" in told[name] for name in names] == [False, True, True]
 
     for host in lab_releases.hosts:
         host.run("sed -i '/^restrict/d' /home/orchestrator/.ssh/authorized_keys")

@@ -20,7 +20,7 @@ from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
-KINDS = ("root", "amy", *("ops",) * 11)
+KINDS = ("root", "amy", *("ops",) * 12)
 """Every test has hosts of its own, so that none has to be mended."""
 
 NO_EXPORTER = "--no-exporter"
@@ -75,9 +75,11 @@ def test_no_key_is_replaced_while_it_is_given_to_hosts(fleet: Fleet) -> None:
         assert (ran.status, "our key is being replaced here" in ran.err) == (2, True)
         assert not (host.root / "var/lib/orchestrator").exists()
     running = begun(fleet, host)
+    running.send_signal(signal.SIGSTOP)
     ran = fleet.run(*rotate)
-    assert (ran.status, "hosts are being bootstrapped here" in ran.err) == (2, True)
+    running.send_signal(signal.SIGCONT)
     running.communicate(timeout=90)
+    assert (ran.status, "hosts are being bootstrapped here" in ran.err) == (2, True)
     assert running.returncode == 0
     assert not (fleet.home / "keys" / "next_ed25519").exists()
 
@@ -127,7 +129,7 @@ def begun(fleet: Fleet, host: LabHost) -> subprocess.Popen[str]:
     running = subprocess.Popen(
         command, env=environment(fleet.home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    wait_until("the first note", (host.root / "var/lib/orchestrator").exists, 30, 0.01)
+    wait_until("the first note", (host.root / "var/lib/orchestrator").exists, 90, 0.01)
     return running
 
 
@@ -166,10 +168,38 @@ def test_broken_off_in_the_middle_it_is_continued(
     assert fleet.run("exec", host.name, "--", "id -un").out == "orchestrator\n"
 
 
+def test_what_lies_where_its_home_would_be_is_let_be(fleet: Fleet) -> None:
+    """The account would get it, and retiring the host would remove it."""
+    host = fleet.lab.hosts[13]
+    host.run("mkdir /home/orchestrator; echo precious >/home/orchestrator/data")
+    for _ in range(2):  # what the first one noted must not let the second one
+        ran = fleet.run("bootstrap", host.name, NO_EXPORTER, "--yes", "--json")
+        assert ran.status == 1
+        assert "/home/orchestrator is there, though the account orchestrator is not" in troubles(ran)[host.name]
+        assert host.run("id orchestrator", check=False).returncode
+    assert host.run("stat -c '%U %a' /home/orchestrator /home/orchestrator/data").stdout == "root 755\nroot 644\n"
+    host.run("rm -r /home/orchestrator")
+
+
+def test_an_account_that_was_made_by_half_gets_its_home(fleet: Fleet) -> None:
+    """As useradd leaves it when the power goes. Another's account is let be, and no key is put anywhere else."""
+    host = fleet.lab.hosts[13]
+    host.run("useradd --system --create-home --shell /bin/sh -p '*' orchestrator")
+    host.run("chown root:root /home/orchestrator; chmod 0 /home/orchestrator")
+    ran = fleet.run("bootstrap", host.name, NO_EXPORTER, "--yes", "--json")
+    assert ran.status == 1
+    assert "/home/orchestrator/.ssh" in troubles(ran)[host.name]
+    assert host.run("find / -xdev -name 'authorized_keys.orchestrator*'").stdout == ""
+    host.run("echo account orchestrator >>/var/lib/orchestrator/added")
+    again = fleet.run("bootstrap", host.name, NO_EXPORTER, "--yes", "--json")
+    assert troubles(again) == {}
+    assert fleet.run("exec", host.name, "--", "id -un").out == "orchestrator\n"
+
+
 def test_a_full_disk_names_the_step_and_leaves_the_way_in(fleet: Fleet) -> None:
     host = fleet.lab.hosts[9]
-    host.tmpfs("/usr/local/libexec", "64k")
-    host.run("head -c 60000 /dev/zero >/usr/local/libexec/full")
+    host.tmpfs("/usr/local/libexec", "1m")
+    host.run("head -c 1040000 /dev/zero >/usr/local/libexec/full")
     ran = fleet.run("bootstrap", host.name, NO_EXPORTER, "--yes", "--json")
     assert ran.status == 1
     assert "Install hostctl" in troubles(ran)[host.name]
@@ -206,7 +236,7 @@ def test_a_retired_host_can_be_forgotten_and_its_key_too(fleet: Fleet) -> None:
 
 
 def test_a_jump_host_still_leads_to_the_host_behind_it(fleet: Fleet) -> None:
-    jump, behind = fleet.lab.hosts[11:]
+    jump, behind = fleet.lab.hosts[11:13]
     assert fleet.run("inventory", "set", behind.name, f"jump={jump.name}").status == 0
     ran = fleet.run("bootstrap", f"{jump.name},{behind.name}", NO_EXPORTER, "--yes", "--json")
     assert troubles(ran) == {}

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.fleet import CloseState, Fleet
+from orchestrator.fleet import BlockState, CloseState, Fleet, KickState, parse_network
 from orchestrator.fleet.hostctl import INSTALLED, HostCtl, read_frame
 from orchestrator.inventory.model import Host
+from orchestrator.ssh import Keys, Pool, Trust
 from tests.bootstrap.playing import PLAYBOOKS, make_home, ssh, troubles
 from tests.conformance.ours import Ours
 from tests.fleet.processes import SshRun, until
@@ -81,6 +82,21 @@ async def test_it_sees_and_closes_a_port_of_root(managed: Managed) -> None:
     assert (await fleet.close(managed.host, ours.targets)).state is CloseState.REFUSED
 
 
+async def test_it_sees_who_is_on_and_blocks_addresses_but_not_its_own(managed: Managed) -> None:
+    fleet = Fleet(managed.run())
+    (answer,) = [answer async for answer in fleet.who([managed.host])]
+    (ours,) = [session for session in answer.sessions if session.user == "orchestrator"]
+    assert (ours.ours, answer.partial) == ("it carries this request", False)
+    for address, state in ((ours.address, BlockState.REFUSED), ("203.0.113.9", BlockState.DONE)):
+        (outcome,) = [each async for each in fleet.block([managed.host], parse_network(address), 60)]
+        assert outcome.state is state, outcome
+    assert "203.0.113.9 timeout 1m" in managed.machine.run("nft list ruleset").stdout
+    (lifted,) = [each async for each in fleet.unblock([managed.host], parse_network("203.0.113.9"))]
+    assert lifted.state is BlockState.DONE
+    assert "orchestrator" not in managed.machine.run("nft list ruleset").stdout
+    assert (await fleet.kick(managed.host, ours)).state is KickState.GONE  # it was another connection
+
+
 async def test_hostctl_from_standard_input_serves_where_the_installed_one_does_not(managed: Managed) -> None:
     packaged, other = HostCtl.packaged(), HostCtl(HostCtl.packaged().command("version").stdin + b"\n")
     users = {}
@@ -97,6 +113,30 @@ async def test_hostctl_from_standard_input_serves_where_the_installed_one_does_n
     assert users == {"same": "0", "older": own, "refused": own}
 
 
+async def test_it_follows_the_log_as_root_and_nothing_of_that_stays(managed: Managed, tmp_path: Path) -> None:
+    (tmp_path / "known_hosts").write_text((managed.home / "keys/known_hosts").read_text())
+    key = str(managed.home / "keys/id_ed25519")
+    host = Host(managed.machine.name, managed.machine.address, user="orchestrator", key=key)
+    managed.machine.run("sed -i.kept s/command_timeout=3m/command_timeout=1s/ /etc/sudoers.d/orchestrator")
+    running = "ps -eo user,args | grep -c '^root .*[j]ournalctl --follow' || true"
+    async with Pool(trust=Trust(tmp_path / "known_hosts"), keys=Keys(tmp_path)) as pool:
+        async with pool.follow(host, HostCtl.packaged().follow("auto", "none", "now")) as flow:
+            said = b""
+            while b"from\t" not in said:
+                said += await flow.read(10)
+            assert said.startswith(b"hostctl\t1\tfollow\nsource\tjournal\n")
+            until(lambda: managed.machine.run(running).stdout.strip() == "1")
+            managed.machine.run("logger -t sshd -p authpriv.info 'Invalid user x from 192.0.2.1 port 5'")
+            while b"Invalid user x" not in said:
+                said += await flow.read(10)
+            (sudo,) = managed.machine.run("pgrep -x sudo").stdout.split()
+            managed.machine.run("sleep 2.5")  # longer than sudo lets other requests run now
+            assert managed.machine.run("pgrep -x sudo").stdout.split() == [sudo]
+        until(lambda: managed.machine.run(running).stdout.strip() == "0", 20)
+    until(lambda: managed.machine.run("pgrep -x sudo", check=False).stdout == "", 20)
+    managed.machine.run("cd /etc/sudoers.d && mv orchestrator.kept orchestrator")
+
+
 NOT_ALLOWED = [
     "sudo -n id",
     "sudo -n -i",
@@ -106,6 +146,7 @@ NOT_ALLOWED = [
     f"sudo -n {INSTALLED} version",
     f"sudo -n {INSTALLED} request version",
     f"sudo -n {INSTALLED} 'request '",
+    f"sudo -n {INSTALLED} follow auto none now",
     f"sudo -n /bin/sh {INSTALLED} request",
     f"sudo -n {INSTALLED}/../hostctl request",
     f"sudo -n -E {INSTALLED} request",
@@ -299,3 +340,15 @@ def test_metrics_are_back_after_a_reboot(lab_of_managed: tuple[Lab, Path]) -> No
     machine = lab_of_managed[0].hosts[1]
     machine.reboot()
     until(lambda: machine.run("curl -sf http://127.0.0.1:9100/metrics -o /dev/null", check=False).returncode == 0)
+
+
+async def test_retiring_lifts_what_was_blocked(lab_of_managed: tuple[Lab, Path]) -> None:
+    lab, home = lab_of_managed
+    managed = Managed(lab.hosts[0], home)
+    for address, seconds in (("203.0.113.9", None), ("2001:db8::/48", 3600)):
+        stream = Fleet(managed.run()).block([managed.host], parse_network(address), seconds)
+        assert [each.state async for each in stream] == [BlockState.DONE]
+    assert troubles(Ours(home).play(PLAYBOOKS / "retire.yml", ["--limit", "web1"])) == []
+    assert managed.machine.run("nft list ruleset").stdout == ""
+    left = managed.machine.run("ls -d /var/lib/orchestrator; systemctl is-enabled orchestrator-blocks", check=False)
+    assert left.stdout.strip() in ("", "not-found")

@@ -70,6 +70,6 @@ class Stage:
 
     async def until(self, started: str) -> None:
         """Wait, up to 10 s, until the task `started` has begun."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while started not in self.started:  # noqa: ASYNC110  an event would be one more thing to get wrong
                 await asyncio.sleep(0.01)

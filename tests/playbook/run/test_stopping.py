@@ -31,13 +31,13 @@ def _mark(number: int) -> str:
 
 
 async def _gone(mark: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while here(mark):  # noqa: ASYNC110  processes tell nobody
             await asyncio.sleep(0.05)
 
 
 async def _running(mark: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(here(mark)) < 3:  # noqa: ASYNC110  processes tell nobody
             await asyncio.sleep(0.05)
 
@@ -48,7 +48,7 @@ async def test_a_stop_ends_what_runs_and_begins_nothing(stage: Stage) -> None:
     begun = time.monotonic()
     stage.stop.set()
     ended = await run
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 30
     assert ended.stopped
     assert ended.may_be_running == {}
     assert stage.started == ["long"]
@@ -88,7 +88,7 @@ async def test_a_stop_does_not_wait_for_a_pause(stage: Stage) -> None:
     run = asyncio.create_task(stage.play(playbook))
     await stage.until("wait")
     stage.stop.set()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         ended = await run
     assert ended.stopped
     assert stage.started == ["wait"]
@@ -105,11 +105,11 @@ async def test_a_stop_interrupts_waiting_for_the_next_try(stage: Stage) -> None:
           delay: 600
     """
     run = asyncio.create_task(stage.play(playbook))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not any("retrying" in str(event) for event in stage.events):  # noqa: ASYNC110  see Stage.until
             await asyncio.sleep(0.01)
     stage.stop.set()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         ended = await run
     assert ended.stopped
     assert ended.recap["one"].failed == 1

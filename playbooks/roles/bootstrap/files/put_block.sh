@@ -2,7 +2,7 @@
 # Puts $block between its marks in the file $keys, atomically and as whoever runs this. See tasks/account.yml.
 set -eu
 umask 077
-cd "${keys%/*}" 2>/dev/null || { mkdir -- "${keys%/*}" && cd "${keys%/*}"; }
+cd "${keys%/*}" 2>/dev/null || { mkdir -- "${keys%/*}" && cd "${keys%/*}"; } || exit 1
 name=${keys##*/}
 if [ -e "$name" ] && { [ ! -r "$name" ] || [ ! -f "$name" ]; }; then
     echo "$keys cannot be read by its own account" >&2
