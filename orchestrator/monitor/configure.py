@@ -1,34 +1,27 @@
-"""``prometheus/prometheus.yml``: written by us until somebody edits it, and in force only once promtool has judged it.
-
-The first line carries the checksum of the rest. As long as it fits, the file is ours to write anew; an edited one is
-kept as it is. What Prometheus reads is a copy beside it, made when the check succeeded: a bad edit leaves the old one
-in force.
-"""
+"""``prometheus/prometheus.yml``: what Prometheus is told, kept and put in force as `kept.py` says."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import json
 import logging
-import os
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.monitor.direct import USER, DirectScraping
+from orchestrator.monitor.kept import ConfigurationError, Kept, is_ours, judged, marked, steadily
+from orchestrator.monitor.rules import RuleFiles, with_copies
 from orchestrator.monitor.window import SCRAPE_S
 
 log = logging.getLogger(__name__)
 
 NAME = "prometheus.yml"
 IN_FORCE = ".in-force.yml"
-CHECK_WITHIN_S = 20.0
-MOST_SAID = 300
-
-_FIRST = "# Written by the orchestrator, and kept as you leave it once you edit it. Checksum: "
 
 # Targets come with their own address and path (GET /sd), so nothing here changes when hosts do. What a host says is
-# passed on packed, so it is here that a host which says too much, or lies about when, is kept from doing harm.
+# passed on packed, so it is here that a host which says too much, lies about when, or says what only rules may say (a
+# second host:threshold:ratio would break the rule for all hosts) is kept from doing harm.
 _SNIPPET = """\
   - job_name: orchestrator-hosts
     honor_timestamps: false
@@ -39,21 +32,67 @@ _SNIPPET = """\
     http_sd_configs:
       - url: http://{address}/sd
         refresh_interval: 5s
+    metric_relabel_configs:
+      - {{source_labels: [__name__], regex: '.*:.*|ALERTS.*', action: drop}}
   - job_name: orchestrator
+    scrape_interval: 5s
+    scrape_timeout: 5s
     static_configs:
       - targets: ["{address}"]
 """
 
+_DIRECT = """\
+  - job_name: orchestrator-direct
+    scheme: https
+    tls_config: {{ca_file: {authority}}}
+    basic_auth: {{username: {user}, password_file: {password}}}
+    honor_timestamps: false
+    body_size_limit: 64MB
+    sample_limit: 100000
+    label_limit: 64
+    label_value_length_limit: 4096
+    http_sd_configs:
+      - url: http://{address}/sd/direct
+        refresh_interval: 5s
+    relabel_configs:
+      - {{target_label: job, replacement: orchestrator-hosts}}
+    metric_relabel_configs:
+      - {{source_labels: [__name__], regex: '.*:.*|ALERTS.*', action: drop}}
+"""
 
-class ConfigurationError(OrchestratorError, ValueError):
-    """Prometheus cannot work with its configuration; `where` is the file."""
+# The orchestrator is asked more often than rules are evaluated, so that a threshold acts at the next evaluation.
+_WHOLE = """\
+global:
+  scrape_interval: {scrape}s
+  scrape_timeout: 10s
+  evaluation_interval: {scrape}s
 
-    exit_status: ClassVar[int] = 2
+# Those that came with the orchestrator, and whatever you put beside them.
+rule_files:
+  - rules/*.yml
+
+{alerting}
+scrape_configs:
+{jobs}\
+  - job_name: prometheus
+    static_configs:
+      - targets: ["{own}"]
+"""
 
 
 def snippet(listen: tuple[str, int]) -> str:
     """What to put under ``scrape_configs`` of a Prometheus so that it scrapes through us."""
     return _SNIPPET.format(address=spelled(listen))
+
+
+def direct_snippet(listen: tuple[str, int], direct: DirectScraping) -> str:
+    """The job for hosts that are scraped directly; they count as hosts like the others."""
+    return _DIRECT.format(
+        address=spelled(listen),
+        authority=json.dumps(str(direct.authority)),
+        user=USER,
+        password=json.dumps(str(direct.password)),
+    )
 
 
 def spelled(listen: tuple[str, int]) -> str:
@@ -62,80 +101,67 @@ def spelled(listen: tuple[str, int]) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def generated(listen: tuple[str, int]) -> str:
-    """The whole file as we write it. `listen` is where our ``/sd`` and ``/metrics`` are."""
-    body = f"global:\n  scrape_interval: {SCRAPE_S}s\n  scrape_timeout: 10s\n\nscrape_configs:\n{snippet(listen)}"
-    return f"{_FIRST}{_checksum(body)}\n{body}"
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Who Prometheus works with.
 
-
-async def put_in_force(folder: Path, listen: tuple[str, int], promtool: Path) -> Path:
-    """Write, or keep, the configuration in `folder`, check it, and put it in force; returns the file to start with.
-
-    A bad one is logged, and the last good one stays in force; raises ConfigurationError when there is none.
+    It listens on `own`; our ``/sd`` and ``/metrics`` are at `scraped`; `alerting` is the section of its configuration
+    that says where alerts go; `direct` is what hosts are scraped directly with.
     """
-    source, in_force = folder / NAME, folder / IN_FORCE
+
+    own: tuple[str, int]
+    scraped: tuple[str, int]
+    alerting: str
+    direct: DirectScraping | None = None
+
+    @property
+    def body(self) -> str:
+        """The file as we write it, without the line by which we know it again."""
+        jobs = snippet(self.scraped) + (direct_snippet(self.scraped, self.direct) if self.direct else "")
+        return _WHOLE.format(scrape=SCRAPE_S, alerting=self.alerting, jobs=jobs, own=spelled(self.own))
+
+
+def generated(wiring: Wiring) -> str:
+    """The whole file as we write it."""
+    return marked(wiring.body)
+
+
+async def put_in_force(folder: Path, wiring: Wiring, rules: RuleFiles, promtool: Path) -> tuple[Path, str]:
+    """Write, or keep, the configuration in `folder` and the rules, check them, and put them in force.
+
+    Returns the file to start with and, in one line, why all stays as it was, which is logged, too; "" when it does not.
+    Raises ConfigurationError when there is nothing before.
+    """
+    texts: Mapping[str, str] = {}
+
+    async def judge(source: Path) -> str:
+        nonlocal texts
+        _say_what_lacks(source, wiring)
+        # promtool judges the rule files that the configuration names, too.
+        texts, problem = await steadily(rules.read, lambda: judged(promtool, "check", "config", source))
+        return problem
+
+    kept = Kept(folder / NAME, folder / IN_FORCE, judge, adapt=with_copies)
     try:
-        await asyncio.to_thread(_write_ours, source, listen)
-        if problem := await _judge(promtool, source):
-            raise ConfigurationError(problem, where=str(source), remedy="Mend it, or delete it to have it written anew")
-        await asyncio.to_thread(_replace, in_force, source.read_text(encoding="utf-8"))
+        await asyncio.to_thread(rules.provide)
+        problem = await kept.put_in_force(wiring.body)
+        if not problem:
+            await asyncio.to_thread(rules.put_in_force, texts)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot be used: {error}", where=str(source)) from None
-    except ConfigurationError as error:
-        if not in_force.exists():
-            raise
-        log.error("%s. The configuration before it stays in force", error)
-    return in_force
+        raise ConfigurationError(f"its rules cannot be used: {error}", where=str(folder)) from None
+    return kept.in_force, problem
 
 
-def _write_ours(path: Path, listen: tuple[str, int]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    wanted = generated(listen)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = None
-    if text is None or (_is_ours(text) and text != wanted):
-        _replace(path, wanted)
-    elif not _is_ours(text) and f"http://{spelled(listen)}/sd" not in text:
-        log.warning("%s does not scrape our hosts. Add this to its scrape_configs:\n%s", path, snippet(listen))
-
-
-def _is_ours(text: str) -> bool:
-    first, _, body = text.partition("\n")
-    return first.startswith(_FIRST) and first.removeprefix(_FIRST).strip() == _checksum(body)
-
-
-def _checksum(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()[:16]
-
-
-def _replace(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)  # noqa: PTH105 - atomic, as rename(2) is
-
-
-async def _judge(promtool: Path, source: Path) -> str:
-    """What promtool has against a file, on one line; empty when it is good."""
-    process = await asyncio.create_subprocess_exec(
-        promtool,
-        "check",
-        "config",
-        source,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={"PATH": os.environ.get("PATH", os.defpath)},
-    )
-    try:
-        async with asyncio.timeout(CHECK_WITHIN_S):
-            said, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return f"promtool did not judge it within {CHECK_WITHIN_S:g} s"
-    if process.returncode == 0:
-        return ""
-    text = said.decode("utf-8", "replace").partition("FAILED:")[2] or said.decode("utf-8", "replace")
-    return re.sub(r"\s+", " ", text).strip()[:MOST_SAID] or f"promtool ends with {process.returncode}"
+def _say_what_lacks(source: Path, wiring: Wiring) -> None:
+    """Of a file that somebody edited, or that is of an older version."""
+    text = source.read_text(encoding="utf-8")
+    if is_ours(text):
+        return
+    if f"http://{spelled(wiring.scraped)}/sd" not in text:
+        log.warning(
+            "%s does not scrape our hosts. Add this to its scrape_configs:\n%s", source, snippet(wiring.scraped)
+        )
+    if "rule_files:" not in text:
+        log.warning("%s has no rules, so nothing alerts. Add this to it:\nrule_files:\n  - rules/*.yml", source)
+    if "alerting:" not in text:
+        log.warning("%s sends alerts to nobody. Add this to it:\n%s", source, wiring.alerting)

@@ -16,7 +16,7 @@ from orchestrator.inventory import Host, Inventory
 from orchestrator.monitor.exposition import exposition
 from orchestrator.monitor.meters import Gauges, Meters
 from orchestrator.monitor.scrape import OpenTcp, Page, ScrapeError, scrape
-from orchestrator.monitor.targets import targets
+from orchestrator.monitor.targets import direct_targets, targets
 from orchestrator.ssh import HostState
 
 _LONGEST_S, _USUAL_S = 30.0, 10.0
@@ -28,7 +28,9 @@ _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Endpoints:
-    """The handlers. `gauges` are further figures of ours; `address` is where we are asked."""
+    """The handlers. `gauges` are further figures of ours; `address` is where we are asked; `scraped` is told of each
+    time that a Prometheus asks for our figures.
+    """
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Endpoints:
         state: Callable[[Host], HostState],
         meters: Meters,
         gauges: Callable[[], Awaitable[Gauges]],
+        scraped: Callable[[], None],
     ) -> None:
         self._address = address
         self._inventory = inventory
@@ -46,6 +49,7 @@ class Endpoints:
         self._state = state
         self._meters = meters
         self._gauges = gauges
+        self._scraped = scraped
         self._server_seen = False
 
     @property
@@ -55,6 +59,7 @@ class Endpoints:
             web.get("/healthz", self.healthz),
             web.get("/metrics", self.metrics),
             web.get("/sd", self.sd),
+            web.get("/sd/direct", self.sd_direct),
             web.get("/hosts/{name}/metrics", self.host_metrics),
         ]
 
@@ -62,8 +67,10 @@ class Endpoints:
         """200 while the event loop turns."""
         return _said(200, "ok")
 
-    async def metrics(self, _: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.Response:
         """Our own figures."""
+        if request.headers.get(hdrs.USER_AGENT, "").startswith("Prometheus/"):
+            self._scraped()
         phases = Counter(self._state(host).phase for host in self._inventory().hosts)
         body = exposition(self._meters, phases, await self._gauges())
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: _TEXT} | _NOSNIFF)
@@ -73,6 +80,10 @@ class Endpoints:
         hosts = [*self._inventory().hosts, *await self._control_node()]
         return web.json_response(targets(hosts, self._address), headers=_NOSNIFF)
 
+    async def sd_direct(self, _: web.Request) -> web.Response:
+        """The hosts that Prometheus scrapes by itself, for http_sd."""
+        return web.json_response(direct_targets(self._inventory().hosts), headers=_NOSNIFF)
+
     async def host_metrics(self, request: web.Request) -> web.StreamResponse:
         """The metrics of one host, fetched now."""
         inventory, name = self._inventory(), request.match_info["name"]
@@ -81,6 +92,8 @@ class Endpoints:
         host = inventory.host(name)
         if host.exporter is None:
             return _said(404, f"{name} has no exporter (exporter: false)")
+        if host.direct:
+            return _said(404, f"{name} is scraped directly (scrape: direct)")
         begun, within = time.monotonic(), _time_for(request)
         answer: web.StreamResponse | None = None
         outcome, why = "abandoned", ""

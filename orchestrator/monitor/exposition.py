@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from orchestrator.monitor.meters import Durations, Gauges, Meters
+from orchestrator.monitor.meters import Durations, Gauges, Labelled, Meters
 from orchestrator.ssh import Phase
 from orchestrator.version import __version__
 
@@ -33,7 +33,16 @@ class _Snapshot(Collector):
         stall = "The longest time the event loop was late by in the last minute"
         yield GaugeMetricFamily("orchestrator_loop_stall_seconds", stall, self._meters.stall)
         for name, (meaning, value) in self._gauges.items():
-            yield GaugeMetricFamily(f"orchestrator_{name}", meaning, value)
+            yield _gauge(f"orchestrator_{name}", meaning, value)
+
+
+def _gauge(name: str, meaning: str, value: float | Labelled) -> Metric:
+    if not isinstance(value, Labelled):
+        return GaugeMetricFamily(name, meaning, value)
+    family = GaugeMetricFamily(name, meaning, labels=value.names)
+    for labels, each in value.values.items():
+        family.add_metric(labels, each)
+    return family
 
 
 def _histogram(name: str, meaning: str, label: str | None, durations: Durations) -> Iterator[Metric]:

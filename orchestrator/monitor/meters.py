@@ -7,6 +7,7 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.inventory.model import Host
@@ -16,8 +17,17 @@ _BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
 _LOOK_S = 0.5
 _REMEMBERED_S = 60.0
 
-Gauges = Mapping[str, tuple[str, float]]
-"""Name -> what it says, its value."""
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A gauge with labels: their names, and a value for each tuple of theirs."""
+
+    names: tuple[str, ...]
+    values: Mapping[tuple[str, ...], float]
+
+
+Gauges = Mapping[str, tuple[str, float | Labelled]]
+"""Name -> what it says, and its value or values."""
 
 
 class Durations:

@@ -14,9 +14,10 @@ import aiohttp
 
 from orchestrator.inventory import Host, HostSet, Inventory
 from orchestrator.monitor.endpoints import Endpoints
-from orchestrator.monitor.meters import Meters
+from orchestrator.monitor.meters import Gauges, Labelled, Meters
 from orchestrator.monitor.server import serving
 from orchestrator.ssh import Pool
+from tests.ssh.proxy import serving as accepting
 from tests.sshd import free_port
 
 HERE = "127.0.6.1"
@@ -42,6 +43,7 @@ class Endpoint:
 
     port: int
     meters: Meters
+    scrapes: list[bool]
     _session: aiohttp.ClientSession
 
     async def get(self, path: str, **headers: str) -> Asked:
@@ -54,11 +56,11 @@ class Endpoint:
 @contextlib.asynccontextmanager
 async def endpoint(pool: Pool, *hosts: Host, server: Host | None = None) -> AsyncIterator[Endpoint]:
     """Serve `hosts` over `pool` on a port of its own."""
-    port, meters = free_port("127.0.0.1"), Meters()
+    port, meters, scrapes = free_port("127.0.0.1"), Meters(), list[bool]()
     inventory = Inventory(hosts=HostSet(hosts), server=server or Host("Server", "127.0.0.1", local=True, exporter=None))
 
-    async def gauges() -> dict[str, tuple[str, float]]:
-        return {"answer": ("Of the test", 42)}
+    async def gauges() -> Gauges:
+        return {"answer": ("Of the test", 42), "many": ("Several", Labelled(("host", "kind"), {("web1", '"a"'): 1.5}))}
 
     endpoints = Endpoints(
         address=f"127.0.0.1:{port}",
@@ -67,44 +69,31 @@ async def endpoint(pool: Pool, *hosts: Host, server: Host | None = None) -> Asyn
         state=pool.state,
         meters=meters,
         gauges=gauges,
+        scraped=lambda: scrapes.append(True),
     )
     session = aiohttp.ClientSession(auto_decompress=False)
     async with serving(("127.0.0.1", port), endpoints.routes), session:
-        yield Endpoint(port, meters, session)
+        yield Endpoint(port, meters, scrapes, session)
 
 
 @contextlib.asynccontextmanager
 async def exporter(answer: Serve) -> AsyncIterator[Host]:
     """A host that is this machine, with `answer` for its exporter."""
-    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await answer(reader, writer)
-        finally:
-            writer.transport.abort()
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await answer(reader, writer)
 
-    listening = await asyncio.start_server(serve, HERE, 0)
-    try:
-        yield Host("odd", HERE, local=True, exporter=(HERE, listening.sockets[0].getsockname()[1]))
-    finally:
-        listening.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await listening.wait_closed()
+    async with accepting(HERE, serve) as port:
+        yield Host("odd", HERE, local=True, exporter=(HERE, port))
 
 
 @contextlib.contextmanager
-def node_exporter(address: str) -> Iterator[int]:
-    """The port of a real node_exporter at `address`."""
+def node_exporter(address: str, port: int = 0) -> Iterator[int]:
+    """The port of a real node_exporter at `address`, the given one or any."""
     program = shutil.which("prometheus-node-exporter")
     assert program is not None, "apt-get install prometheus-node-exporter"
-    port = free_port(address)
+    port = port or free_port(address)
     argv = [program, f"--web.listen-address={address}:{port}", "--log.level=error"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         try:

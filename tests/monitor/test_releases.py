@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.monitor.releases import Release, ReleaseError, Releases, pinned
+from tests.ssh.proxy import serving
 from tests.sshd import free_port
 
 
@@ -51,19 +52,15 @@ class Mirror:
             writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode())
             writer.write(body if self.cut_after is None else body[: self.cut_after])
             await writer.drain()
-        writer.close()
+            writer.close()
+            await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
 async def mirror(content: bytes) -> AsyncIterator[Mirror]:
     made = Mirror(content)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving("127.0.0.1", made.serve) as made.port:
         yield made
-    finally:
-        server.close()
-        await server.wait_closed()
 
 
 TOOL = archive(

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.monitor.configure import IN_FORCE, NAME, generated
+from orchestrator.monitor.alerting import alerting
+from orchestrator.monitor.configure import IN_FORCE, NAME, Wiring, generated
+from orchestrator.monitor.prometheus import PASSWORD
 from tests import sshd
 from tests.monitor.prometheus import LOOPBACK, answers, prometheus, static, until
 
@@ -55,9 +57,9 @@ async def test_a_bad_edit_leaves_the_old_configuration_in_force(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "prometheus" / NAME
-    async with prometheus(tmp_path, scraped=(LOOPBACK, 8002)) as (_, client):
+    async with prometheus(tmp_path, scraped=(LOOPBACK, 8002)) as (own, client):
         await answers(client)
-        assert file.read_text() == generated((LOOPBACK, 8002))
+        assert file.read_text() == generated(own.wiring)
         edited = static({"web1": 1})
         file.write_text(edited)
         await answers(client, 'up{host="web1"}')
@@ -83,11 +85,22 @@ async def test_a_bad_edit_leaves_the_old_configuration_in_force(
 async def test_our_own_file_follows_the_settings(tmp_path: Path) -> None:
     folder = tmp_path / "prometheus"
     folder.mkdir()
-    (folder / NAME).write_text(generated((LOOPBACK, 8002)))
-    async with prometheus(tmp_path, scraped=("::1", 8003)) as (_, client):
+    (folder / NAME).write_text(generated(Wiring((LOOPBACK, 9090), (LOOPBACK, 8002), alerting("http://127.0.0.1:9093"))))
+    async with prometheus(tmp_path, scraped=("::1", 8003)) as (own, client):
         await answers(client)
-        assert (folder / NAME).read_text() == generated(("::1", 8003))
+        assert (folder / NAME).read_text() == generated(own.wiring)
         assert "http://[::1]:8003/sd" in (folder / NAME).read_text()
+
+
+async def test_a_password_stays_out_of_what_others_read(tmp_path: Path) -> None:
+    url = f"http://me:s3%40cret@{LOOPBACK}:1/am"
+    async with prometheus(tmp_path, alertmanager=url) as (_, client):
+        await answers(client)
+        for name in (NAME, IN_FORCE):
+            assert "cret" not in (tmp_path / "prometheus" / name).read_text()
+        (file,) = (path for path in (tmp_path / "state").iterdir() if path.name == PASSWORD)
+        assert file.read_text() == "s3@cret"
+        assert file.stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_port_in_use_is_told_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,8 +143,13 @@ def test_nothing_is_left_of_it_when_we_are_killed(tmp_path: Path) -> None:
     assert len(pids(tmp_path)) == 1
     process.kill()
     process.wait()
+    soon_gone(tmp_path)
+
+
+def soon_gone(folder: Path) -> None:
+    """What was killed is seen for as long as the system takes to put it away."""
     end = time.monotonic() + 20
-    while pids(tmp_path):
+    while pids(folder):
         assert time.monotonic() < end
         time.sleep(0.05)
 
@@ -140,4 +158,4 @@ async def test_stopping_does_not_wait_for_a_start(tmp_path: Path) -> None:
     async with asyncio.timeout(20):
         async with prometheus(tmp_path):
             pass
-    assert pids(tmp_path) == []
+    await asyncio.to_thread(soon_gone, tmp_path)
