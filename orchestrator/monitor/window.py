@@ -74,10 +74,10 @@ def parse(words: Sequence[str], now: datetime, zone: tzinfo | None) -> Window:
     """
     if not words:
         return Window.last(SHORT_MIN, now)
-    minutes = _minutes(words[-1])
+    length = minutes(words[-1])
     if len(words) == 1:
-        return Window.last(minutes, now)
-    return Window.around(_clock(words[0]), minutes, now, zone)
+        return Window.last(length, now)
+    return Window.around(clock(words[0]), length, now, zone)
 
 
 def _in_zone(naive: datetime, zone: tzinfo | None) -> datetime:
@@ -88,13 +88,15 @@ def _is_time(word: str) -> bool:
     return word.replace(":", "", 1).isdecimal() and word.isascii() and len(word) < 7
 
 
-def _minutes(word: str) -> int:
+def minutes(word: str) -> int:
+    """A number of them; raises UsageError."""
     if not word.isdecimal() or not 1 <= int(word) <= MOST_MIN:
         raise UsageError(f"{word[:20]} is not a number of minutes", remedy=_MINUTES)
     return int(word)
 
 
-def _clock(word: str) -> tuple[int, int]:
+def clock(word: str) -> tuple[int, int]:
+    """The hour and minute of ``0930``, ``930`` or ``09:30``; raises UsageError."""
     digits = word.replace(":", "", 1)
     if len(digits) not in (3, 4) or not digits.isdecimal() or int(digits[-2:]) > 59 or int(digits[:-2]) > 23:
         raise UsageError(f"{word[:20]} is not a time of day", remedy=_MINUTES)

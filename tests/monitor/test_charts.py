@@ -7,13 +7,32 @@ import io
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image, ImageColor
 
-from orchestrator.monitor.charts import DARK, LIGHT, Chart, Charts, Line, draw
+from orchestrator.monitor.charts import (
+    DARK,
+    LIGHT,
+    Bar,
+    Bars,
+    Card,
+    CardRow,
+    Chart,
+    Charts,
+    Heat,
+    HeatRow,
+    Limit,
+    Line,
+    Mark,
+    Picture,
+    Spark,
+    Spread,
+    draw,
+)
 from orchestrator.monitor.fonts import can_draw, drawable
 
 # All warnings are errors here, so a letter without a glyph fails a test.
@@ -32,7 +51,8 @@ def chart(
 ) -> Chart:
     lines = [Line(names[n] if names else f"web{n + 1}", each) for n, each in enumerate(points)]
     start = END - 60 * minutes
-    return Chart(title, lines, start, END, 40.0, zone, threshold, dark=dark)
+    limits = [] if threshold is None else [Limit(threshold)]
+    return Chart(title, lines, start, END, 40.0, zone, limits, dark=dark)
 
 
 def flat(value: float, *, minutes: int = 60, without: tuple[int, int] = (0, 0)) -> list[tuple[float, float]]:
@@ -72,6 +92,14 @@ def test_a_line_is_where_its_values_are(dark: bool) -> None:
     dashes = [near(image, x, y_of(0.8), style.warning) for x in range(x_of(10), x_of(50))]
     assert 0.4 < sum(dashes) / len(dashes) < 0.9
     assert image.getpixel((x_of(33), y_of(0.25))) != ImageColor.getrgb(style.ground), "it is filled below"
+
+
+def test_a_number_has_the_room_that_it_needs() -> None:
+    image = picture(draw(replace(chart(flat(3.0), threshold=2.0), percent=False)))
+    assert near(image, x_of(30), y_of(1 / 1.15), LIGHT.lines[0])
+    assert any(near(image, x, y_of(2 / 3.45), LIGHT.warning) for x in range(x_of(10), x_of(14)))
+    low = picture(draw(replace(chart(flat(0.5)), percent=False)))
+    assert near(low, x_of(30), y_of(0.5 / 1.15), LIGHT.lines[0]), "what is little looks little"
 
 
 def test_a_gap_is_a_gap() -> None:
@@ -155,3 +183,89 @@ async def test_the_loop_turns_while_charts_are_drawn() -> None:
     charts.close()
     assert len(set(pngs)) == 6
     assert max(stalls) < 1.0
+
+
+def shows(image: Image.Image, colour: str) -> int:
+    """How many pixels are of a colour."""
+    wanted = ImageColor.getrgb(colour)
+    return sum(count for count, found in image.getcolors(1 << 22) or [] if found == wanted)
+
+
+def drawn(thing: Picture) -> Image.Image:
+    image = Image.open(io.BytesIO(draw(thing))).convert("RGB")
+    assert image.size == (1280, thing.height)
+    return image
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_heat_map_has_a_colour_for_each_value_and_none_for_what_is_not_known(dark: bool) -> None:
+    style = DARK if dark else LIGHT
+    rows = [HeatRow("low", [0.0] * 24), HeatRow("high", [1.0] * 24), HeatRow("gone", [None] * 24)]
+    image = drawn(Heat("CPU · web", rows, END, 3600, UTC, dark=dark))
+    for row, wanted in ((0, style.heat[0]), (1, style.heat[-1])):
+        assert image.getpixel((700, 95 + round((row + 0.5) * 560 / 3))) == ImageColor.getrgb(wanted)
+    below = [image.getpixel((x, 95 + round(2.5 * 560 / 3))) for x in range(300, 1000)]
+    assert ImageColor.getrgb(style.heat[0]) not in below
+    assert len(set(below)) > 1, "hatched, so that it does not look like nothing to do"
+
+
+@pytest.mark.parametrize("cells", [1, 24, 56])
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/New_York")])
+def test_heat_maps_of_every_size(cells: int, zone: tzinfo) -> None:
+    rows = [HeatRow(f"$host_{n}^2$", [n / 40] * cells) for n in range(40)]
+    assert drawn(Heat("💾", rows, END - END % 10800, 10800 if cells == 56 else 3600, zone)).size[1] <= 2400
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_bars_are_as_long_as_their_values(dark: bool) -> None:
+    style = DARK if dark else LIGHT
+    image = drawn(Bars("Disk", [Bar("/", 0.5, 0.9), Bar("/var", 0.95, 0.9)], END, UTC, dark=dark))
+    full, high = shows(image, style.good), shows(image, style.warning)
+    assert high / full == pytest.approx(0.95 / 0.5, rel=0.03)
+    assert drawn(Bars("Disk", [Bar("/" * n, 0.5, 0.9) for n in range(40)], END, UTC)).size[1] <= 2400
+
+
+def test_a_spread_counts_hosts() -> None:
+    values = [(f"web{n}", 0.15) for n in range(4)] + [("db1", 0.95), ("db2", 1.0)]
+    image = drawn(Spread("Memory", values, 0.85, END, UTC))
+    blue, red = (max(_columns(image, colour)) for colour in ("#2685be", "#dc4748"))
+    assert blue / red == pytest.approx(4 / 2, rel=0.03)
+    assert drawn(Spread("Memory", [(f"web{n}", n / 500) for n in range(500)], 0.85, END, UTC, dark=True))
+    assert drawn(Spread("Memory", [], 0.85, END, UTC))
+
+
+def _columns(image: Image.Image, colour: str) -> list[int]:
+    """How many pixels of about a colour each column of pixels has."""
+    wanted = ImageColor.getrgb(colour)
+
+    def close(found: object) -> bool:
+        assert isinstance(found, tuple)
+        return all(abs(a - b) < 12 for a, b in zip(found, wanted, strict=True))
+
+    return [sum(close(image.getpixel((x, y))) for y in range(95, 630, 2)) for x in range(165, 1240, 8)]
+
+
+@pytest.mark.parametrize("hosts", [0, 1, 12, 13, 40])
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_card_of_any_size(hosts: int, dark: bool) -> None:
+    style = DARK if dark else LIGHT
+    spark = Spark(flat(0.5, without=(20, 30)), 0.8, 0.5)
+    high = Spark(flat(0.9), 0.8, 0.9)
+    rows = [CardRow(f"web{n}-with-a-long-name", Mark.UP, (spark, high, Spark([], 0.9, None))) for n in range(hosts)]
+    if rows:
+        rows[0] = CardRow("_db1$", Mark.DOWN, (), "down 4 min · no route to host 💾" * 9)
+    card = Card("40 hosts", rows, ("CPU", "記憶體", "Disk"), END - 3600, END, 40, UTC, "and 3 more", dark)
+    image = drawn(card)
+    assert (shows(image, style.good) > 100) == (hosts > 1)
+    assert (shows(image, style.warning) > 100) == (hosts > 0)
+
+
+def test_limits_and_firing_times_are_drawn() -> None:
+    start, end = END - 3600, END
+    limits = [Limit(0.8, "80% · group web"), Limit(0.99)]
+    line = Chart("CPU", [Line("web1", flat(0.1))], start, end, 40, UTC, limits, [(start + 1200, start + 1800)])
+    image = picture(draw(line))
+    plain = ImageColor.getrgb(LIGHT.ground)
+    assert image.getpixel((x_of(25) + 3, y_of(0.5) + 9)) != plain
+    assert image.getpixel((x_of(35) + 3, y_of(0.5) + 9)) == plain
+    assert sum(near(image, x, y_of(0.99), LIGHT.warning) for x in range(x_of(10), x_of(50))) > 100

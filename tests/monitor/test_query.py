@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,14 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.fleet import Fleet
+from orchestrator.inventory import Host, HostSet
 from orchestrator.monitor.client import PrometheusClient
 from orchestrator.monitor.query import Absence, Metric, Metrics, Reading, Snapshot, _selector
 from orchestrator.monitor.window import Window
+from orchestrator.readings import Readings
+from orchestrator.ssh.result import Command, Result, Status
+from orchestrator.ssh.state import HostState, Phase
 from tests import sshd
 from tests.monitor.endpoint import node_exporter
 from tests.monitor.prometheus import LOOPBACK, answers, prometheus, static, until
@@ -27,7 +34,7 @@ node_memory_MemAvailable_bytes 25
 node_memory_MemTotal_bytes 100
 node_cpu_seconds_total{cpu="0",mode="idle"} 0
 node_cpu_seconds_total{cpu="0",mode="iowait"} 0
-node_cpu_seconds_total{cpu="0",mode="user"} 5
+node_cpu_seconds_total{cpu="0",mode="user"} NOW
 node_cpu_seconds_total{cpu="1",mode="idle"} 0
 node_filesystem_size_bytes{device="/dev/sda",fstype="ext4",mountpoint="/"} 110
 node_filesystem_free_bytes{device="/dev/sda",fstype="ext4",mountpoint="/"} 30
@@ -66,7 +73,7 @@ class MadeUp:
     async def metrics(self, _: web.Request) -> web.Response:
         if self.gone:
             raise web.HTTPServiceUnavailable
-        return web.Response(text=self._text)
+        return web.Response(text=self._text.replace("NOW", f"{time.time()}"))
 
 
 @asynccontextmanager
@@ -89,6 +96,10 @@ async def scraped(folder: Path, targets: dict[str, int]) -> AsyncIterator[tuple[
     (folder / "prometheus" / "prometheus.yml").write_text(static(targets).replace("\\", "\\\\"))
     async with prometheus(folder) as (_, client):
         yield Metrics(client), client
+
+
+async def unreached(host: Host, command: Command, *, stop: asyncio.Event | None = None) -> Result:  # noqa: ARG001
+    return Result(host.name, Status.UNREACHABLE, detail="connection refused")
 
 
 async def test_values_series_and_their_absence(tmp_path: Path) -> None:
@@ -120,9 +131,27 @@ async def test_values_series_and_their_absence(tmp_path: Path) -> None:
             exporter.go()
 
             async def dead() -> bool:
-                return [await metrics.now(metric, hosts) for metric in Metric] == [{}, {}, {}]
+                return not any([await metrics.now(metric, hosts) for metric in Metric])
 
             await until(dead, within=5)
+            gone, asked = await metrics.last_up("db1"), time.time()
+            assert gone
+            assert gone == pytest.approx(asked, abs=60)
+            assert await metrics.last_up("gone") is None, "it never was"
+            first = await metrics.first_sample("db1")
+            assert first
+            assert asked - 120 < first <= asked
+
+            # In words, where a chart would be of a time without samples.
+            away = HostState(Phase.BACKOFF, datetime.now(UTC), "no route to host")
+            readings = Readings(metrics, Fleet(unreached), lambda _: away, zone=UTC)
+            db1, never = Host("db1", LOOPBACK), Host("never", LOOPBACK)
+            later = await readings.over(Metric.CPU, HostSet([db1, never]), Window(now + 60, now + 120))
+            clock = f"{datetime.fromtimestamp(gone, UTC):%H:%M}"
+            assert later.missing["db1"].endswith(f"no route to host; away since {clock}")
+            assert later.missing["never"] == "no route to host"
+            (told,) = await readings.now(Metric.CPU, HostSet([db1]))
+            assert told.why == f"connection refused; away since {clock}"
             assert await client.query('rate(node_cpu_seconds_total{host="db1"}[2m])')
             assert await metrics.snapshots(hosts) == {}
             assert (await metrics.absence(["db1"])) == {"db1": Absence.DOWN}
@@ -160,6 +189,7 @@ async def test_a_real_machine_agrees_with_df(tmp_path: Path) -> None:
             values = {metric: (await metrics.now(metric, ["here"])).get("here", ()) for metric in Metric}
     assert 0 < values[Metric.MEMORY][0].value < 1
     assert 0 <= values[Metric.CPU][0].value <= 1
+    assert values[Metric.LOAD][0].value == pytest.approx(os.getloadavg()[1] / (os.cpu_count() or 1), abs=2)
     for reading in values[Metric.DISK]:
         usage = await asyncio.to_thread(shutil.disk_usage, reading.mount)
         assert reading.value == pytest.approx(usage.used / (usage.used + usage.free), abs=0.03)

@@ -36,6 +36,20 @@ def bomb() -> Serve:
     return answer
 
 
+def liar() -> Serve:
+    """An exporter that says what only rules may say."""
+    lies = b'host:threshold:ratio{metric="cpu"} 0\nALERTS{alertname="AgentDown",alertstate="firing"} 1\nhonest 1\n'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head + lies)
+        writer.write_eof()
+        await reader.read()
+
+    return answer
+
+
 async def test_hosts_are_found_scraped_and_labelled(tmp_path: Path) -> None:
     with fleet(tmp_path / "home", 1) as servers, node_exporter(HERE) as port:
         web = replace(servers.servers[0].host("web1"), exporter=(HERE, port), labels={"rack": "a1"})
@@ -44,8 +58,9 @@ async def test_hosts_are_found_scraped_and_labelled(tmp_path: Path) -> None:
         keys = servers.keys
         async with (
             exporter(bomb()) as hostile,
+            exporter(liar()) as lying,
             Pool(trust=Trust(keys / "known_hosts"), keys=Keys(keys), limits=QUICK) as pool,
-            endpoint(pool, web, odd, gone, replace(hostile, name="bomb")) as ours,
+            endpoint(pool, web, odd, gone, replace(hostile, name="bomb"), replace(lying, name="liar")) as ours,
         ):
             (tmp_path / "prometheus").mkdir()
             jobs = snippet((LOOPBACK, ours.port))
@@ -59,8 +74,11 @@ async def test_hosts_are_found_scraped_and_labelled(tmp_path: Path) -> None:
                 await answers(client, 'up{host="db1", instance="127.0.0.77:9100"} == 0')
                 await answers(client, 'node_load1{host="web1"}')
                 await answers(client, 'orchestrator_scrape_duration_seconds_count{outcome="ok"} > 1')
+                assert ours.scrapes
                 await answers(client, 'up{host="bomb"} == 0')
-                await answers(client, 'count(up{job="orchestrator-hosts"}) == 4 unless on() {__name__="bomb"}')
+                await answers(client, 'count(up{job="orchestrator-hosts"}) == 5 unless on() {__name__="bomb"}')
+                await answers(client, 'honest{host="liar"}')
+                assert not await client.query('{__name__=~".*:.*|ALERTS.*"}')
                 async with session.get(f"http://{LOOPBACK}:{listen}/api/v1/targets") as answer:
                     targets = (await answer.json())["data"]["activeTargets"]
                 errors = {target["labels"].get("host"): target["lastError"] for target in targets}
