@@ -5,27 +5,52 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from orchestrator.alerts.alertmanager import Alertmanager
+from orchestrator.alerts.book import AlertBook
+from orchestrator.alerts.pipeline import Pipeline
+from orchestrator.alerts.thresholds import Thresholds
+from orchestrator.alerts.token import NAME as ALERTS_TOKEN
+from orchestrator.alerts.token import webhook_token
 from orchestrator.control import Door
-from orchestrator.errors import SettingsError
+from orchestrator.errors import SettingsError, StoreError
 from orchestrator.fleet import Fleet
+from orchestrator.followups import FollowUps
 from orchestrator.home import Home, refuse_open_home
 from orchestrator.inventory import Inventory
+from orchestrator.inventory.routes import routes
 from orchestrator.liveinventory import Broken, LiveInventory, Mended
-from orchestrator.monitor.client import PrometheusClient, PrometheusError
-from orchestrator.monitor.configure import snippet, spelled
-from orchestrator.monitor.meters import Gauges, Meters
-from orchestrator.monitor.query import Absence, Metrics
-from orchestrator.monitor.supervise import OwnPrometheus, Programs, installed
+from orchestrator.logins.book import LoginBook
+from orchestrator.logins.dials import noting
+from orchestrator.logins.ours import OwnKeys
+from orchestrator.logins.rules import scopes_of
+from orchestrator.loginwatch import LoginWatch
+from orchestrator.monitor.alerting import RECEIVER, WATCHDOG
+from orchestrator.monitor.client import PrometheusClient
+from orchestrator.monitor.configure import spelled
+from orchestrator.monitor.meters import Gauges, Labelled, Meters
+from orchestrator.monitor.query import Metrics
 from orchestrator.readings import Readings
-from orchestrator.settings import Settings
-from orchestrator.ssh import Authority, Keys, Passphrase, Pool, Succession, Trust, passphrase_file
-from orchestrator.store import AuditLog, Database, Outbox
+from orchestrator.servers import (
+    Servers,
+    alertmanager_url,
+    judge_alertmanager,
+    judge_prometheus,
+    own_alertmanager,
+    own_prometheus,
+)
+from orchestrator.settings import ChatTarget, Settings
+from orchestrator.ssh import Authority, Keys, Passphrase, Phase, Pool, Succession, Trust, passphrase_file
+from orchestrator.store import AuditLog, Database, Outbox, Preferences
+from orchestrator.store.logindials import LoginDials
+from orchestrator.store.thresholds import ThresholdTable
+from orchestrator.summary import Summaries
+from orchestrator.tasks import begin
 
 if TYPE_CHECKING:
     from orchestrator.bootstrap import Bootstrap, Credentials
@@ -53,20 +78,26 @@ class App:
     door: Door
     meters: Meters
     metrics: Metrics
-    prometheus: OwnPrometheus | None
-    """The one that we run; None where PROMETHEUS_URL names somebody's."""
+    thresholds: Thresholds
+    alerts: AlertBook
+    alertmanager: Alertmanager
+    servers: Servers
+    pipeline: Pipeline
+    summaries: Summaries
+    logins: LoginWatch
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, home: Home, *, ask_passphrase: Passphrase) -> AsyncIterator[App]:
+    async def open(cls, home: Home, *, ask_passphrase: Passphrase, telegram: bool = True) -> AsyncIterator[App]:
         """Build everything for `home`; closed in reverse order when the block ends.
 
         Nothing is connected yet. `ask_passphrase` gets the path of an encrypted key and gives its passphrase, or None
-        when there is nobody to ask. Raises the `OrchestratorError` that names what is wrong.
+        when there is nobody to ask. Without `telegram` a wrong bot token does not matter. Raises the
+        `OrchestratorError` that names what is wrong.
         """
         refuse_open_home(home)
-        settings = Settings.load(home)
+        settings = Settings.load(home, telegram=telegram)
         live = LiveInventory(home.inventory)
         trust = Trust(home.keys / "known_hosts")
         ask = passphrase_file(settings.ssh_passphrase_file) if settings.ssh_passphrase_file else ask_passphrase
@@ -77,9 +108,23 @@ class App:
         database = await Database.open(home.state / "orchestrator.db")
         try:
             audit = AuditLog(database)
-            outbox = Outbox(database, settings.alert_chat_id if settings.bot_token else ())
+            private = map(ChatTarget, sorted(settings.allowed_users))
+            outbox = Outbox(database, settings.alert_chat_id, private) if settings.telegram else Outbox(database)
             door, meters = Door(audit), Meters()
-            async with Pool(trust=trust, keys=keys, authority=authority) as pool:
+            thresholds = Thresholds(ThresholdTable(database), lambda: live.current)
+            await thresholds.refresh()
+            alerts = AlertBook(database, outbox, lambda host, severity: routes(host, live.current).chats.get(severity))
+            alertmanager = Alertmanager(alertmanager_url(settings))
+            servers = Servers(own_prometheus(home, settings, outbox), own_alertmanager(home, settings, outbox))
+            logins = LoginBook(
+                database,
+                outbox,
+                lambda host, severity: routes(host, live.current).chats.get(severity),
+                own_keys=OwnKeys(home.keys, home.authority),
+                scopes=lambda host: scopes_of(live.current, host),
+            )
+            noted = noting(LoginDials(database))
+            async with Pool(trust=trust, keys=keys, authority=authority, on_dial=noted) as pool:
                 fleet = Fleet(meters.measured(pool.run), own_ports={settings.listen[1]})
                 yield cls(
                     home=home,
@@ -96,7 +141,22 @@ class App:
                     door=door,
                     meters=meters,
                     metrics=Metrics(client),
-                    prometheus=None if settings.prometheus_url else _prometheus(home, settings),
+                    thresholds=thresholds,
+                    alerts=alerts,
+                    alertmanager=alertmanager,
+                    servers=servers,
+                    pipeline=Pipeline(
+                        alerts,
+                        alertmanager,
+                        outbox,
+                        Preferences(database),
+                        watchdog=WATCHDOG,
+                        receiver=RECEIVER,
+                        own_prometheus=servers.prometheus is not None,
+                        fault=servers.fault,
+                    ),
+                    summaries=Summaries(database, outbox, settings.zone),
+                    logins=LoginWatch(database, pool, keys, logins, since=settings.logins_since),
                 )
         finally:
             await database.close()
@@ -120,13 +180,14 @@ class App:
         from orchestrator.bootstrap import Bootstrap, Parts
         from orchestrator.bootstrap.publickeys import public_keys_for
         from orchestrator.inventory.edit import Editor
+        from orchestrator.monitor.direct import DirectScraping
         from orchestrator.monitor.releases import Releases
 
         home, trust = self.home, self.trust.rehearsed() if check else self.trust
-        releases = Releases(home.state / "downloads")
+        releases, noted = Releases(home.state / "downloads"), noting(LoginDials(self.database))
         parts = Parts(
             open_pool=lambda passwords: Pool(
-                trust=trust, keys=self.keys.lent(), authority=self.authority, passwords=passwords
+                trust=trust, keys=self.keys.lent(), authority=self.authority, passwords=passwords, on_dial=noted
             ),
             open_playbooks=self._playbooks_over,
             folder=home.playbooks,
@@ -138,6 +199,7 @@ class App:
             fetch_exporter=lambda architecture: releases.fetch("node_exporter", architecture),
             authority=self.authority,
             absence=self.metrics.absence,
+            direct=DirectScraping(home.exporters),
         )
         return Bootstrap(parts, credentials)
 
@@ -169,7 +231,7 @@ class App:
     async def listening(self, gauges: Callable[[], Awaitable[Gauges]]) -> AsyncIterator[None]:
         """Serve the HTTP endpoints on LISTEN while the block lasts; `gauges` are figures to show beside our own.
 
-        Raises SettingsError when LISTEN cannot be had.
+        Raises SettingsError when LISTEN cannot be had, or the token for alerts cannot.
         """
         from orchestrator.monitor.endpoints import Endpoints
         from orchestrator.monitor.server import serving
@@ -181,46 +243,85 @@ class App:
             open_tcp=self.pool.open_tcp,
             state=self.pool.state,
             meters=self.meters,
-            gauges=gauges,
+            gauges=lambda: self._with_hosts(gauges),
+            scraped=self.pipeline.presence.seen,
         )
+        token = await asyncio.to_thread(webhook_token, self.home.state / ALERTS_TOKEN)
         watching = asyncio.create_task(self.meters.watch_loop())
         try:
-            async with serving(listen, endpoints.routes):
+            async with serving(listen, [*endpoints.routes, *self.pipeline.routes(token)]):
                 yield
         finally:
             watching.cancel()
             await asyncio.wait([watching])
 
+    async def _with_hosts(self, gauges: Callable[[], Awaitable[Gauges]]) -> Gauges:
+        """Further figures, and those that the alert rules need of each host."""
+        with suppress(StoreError):  # what was last known holds on
+            await self.thresholds.forget_removed()
+        inventory = self.inventory
+        connected: dict[tuple[str, ...], float] = {(inventory.server.name,): 1.0}
+        for host in inventory.hosts:
+            connected[host.name,] = float(host.local or self.pool.state(host).phase is Phase.UP)
+        thresholds: dict[tuple[str, ...], float] = {
+            (host, metric): value for host, metric, value in self.thresholds.differing()
+        }
+        return {
+            **await gauges(),
+            **self.logins.gauges,
+            "host_connected": (
+                "1 while there is a connection to the host",
+                Labelled(("host",), connected),
+            ),
+            "threshold_ratio": (
+                "From where a reading of the host is high, where that is not the default",
+                Labelled(("host", "metric"), thresholds),
+            ),
+        }
+
     @property
     def readings(self) -> Readings:
         """How hosts are and were."""
-        return Readings(self.metrics, self.fleet, self.pool.state)
+        return Readings(self.metrics, self.fleet, self.pool.state, self.thresholds.of, self.settings.zone)
 
     @asynccontextmanager
     async def monitored(self) -> AsyncIterator[None]:
-        """Have a Prometheus that scrapes what `listening` serves while the block lasts: ours, or PROMETHEUS_URL's.
+        """Have a Prometheus that scrapes what `listening` serves, and an Alertmanager that tells it what fires, while
+        the block lasts: ours, or those that the settings name.
 
         Without one the block runs all the same; the log says why there is none.
         """
-        task = asyncio.create_task(self.prometheus.run() if self.prometheus else self._judge_prometheus())
-        task.add_done_callback(_told)
+        ours = self.servers
+        tasks = [
+            begin(
+                ours.prometheus.run()
+                if ours.prometheus
+                else judge_prometheus(self.metrics, self.home, self.settings, self.inventory.hosts),
+                "look after Prometheus",
+            ),
+            begin(
+                ours.alertmanager.run()
+                if ours.alertmanager
+                else judge_alertmanager(self.alertmanager, self.home, self.settings),
+                "look after Alertmanager",
+            ),
+            begin(self.pipeline.run(), "take in alerts"),
+            begin(FollowUps(self.outbox, self.fleet, lambda: self.inventory, self._route).run(), "follow up alerts"),
+            begin(self.summaries.run(), "tell the daily summary"),
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
-    async def _judge_prometheus(self) -> None:
-        """Say what to add to somebody's own Prometheus when it does not scrape through us."""
-        names = self.inventory.hosts.names
-        try:
-            absences = await self.metrics.absence(names)
-        except PrometheusError as error:
-            log.warning("%s", error)
-            return
-        if names and all(absence is Absence.NEVER for absence in absences.values()):
-            address, listen = self.metrics.address, self.settings.listen
-            log.warning("%s scrapes none of our hosts. Add to its scrape_configs:\n%s", address, snippet(listen))
+    def _route(self, host: str, severity: str) -> Sequence[ChatTarget] | None:
+        return routes(host, self.inventory).chats.get(severity)
+
+    def followed(self) -> AbstractAsyncContextManager[None]:
+        """Follow who logs in to each host while the block lasts; `serve` alone does, as the home is its own."""
+        return self.logins.following(self.inventory, self.live.subscribe)
 
     async def _tell_of_inventory(self, event: Broken | Mended) -> None:
         """Into the outbox with it, once however many processes saw it."""
@@ -230,30 +331,6 @@ class App:
             await self.outbox.add("inventory.broken", told, key=f"inventory.broken {self.live.version}")
         else:
             await self.outbox.add("inventory.mended", event.changes, key=f"inventory.mended {self.live.version}")
-
-
-def _prometheus(home: Home, settings: Settings) -> OwnPrometheus:
-    async def find() -> Programs:
-        from orchestrator.monitor.releases import Releases
-
-        if found := installed():
-            return found
-        folder = await Releases(home.state / "downloads").unpacked("prometheus")
-        return Programs(folder / "prometheus", folder / "promtool")
-
-    return OwnPrometheus(
-        home.path / "prometheus",
-        home.state / "prometheus",
-        listen=settings.prometheus_listen,
-        scraped=settings.listen,
-        find=find,
-    )
-
-
-def _told(task: asyncio.Task[None]) -> None:
-    """Nobody waits for it, so what it fails of must be said here."""
-    if not task.cancelled() and (error := task.exception()):
-        log.error("nobody looks after Prometheus any more", exc_info=error)
 
 
 def _agent(settings: Settings) -> str | None:

@@ -11,6 +11,7 @@ KEYS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("agents", N_("🖥 Hosts")), ("broadcast", N_("📢 Broadcast"))),
     (("op_exec", N_("▶ Run")), ("op_port", N_("🔌 Ports")), ("op_stop", N_("✖ Close port"))),
     (("mon_cpu", N_("📈 CPU")), ("mon_mem", N_("📈 Memory")), ("mon_disk", N_("📈 Disk"))),
+    (("top", N_("⚙ Top")), ("who", N_("👤 Who is on")), ("logins", N_("🔑 Logins"))),
     (("play", N_("📜 Playbooks")), ("status", N_("🩺 Status"))),
     (("language", N_("🌐 Language")), ("help", N_("❔ Help")), ("more_info_github", N_("ℹ About"))),
 )

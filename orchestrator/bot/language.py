@@ -24,6 +24,7 @@ from orchestrator.store import Preferences
 log = logging.getLogger(__name__)
 
 PREFERENCE = "language"
+_HEARD = "language.heard"
 LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "zh_TW": "繁體中文"})
 
 
@@ -101,11 +102,16 @@ class Languages:
     def __init__(self, preferences: Preferences, default: str | None) -> None:
         self._preferences = preferences
         self._default = default
+        self._heard: dict[str, str] = {}
 
     async def of(self, actor_id: str, hint: str | None) -> str:
-        """The actor's own choice, else the default, else what `hint` (an IETF tag such as ``zh-hant``) suggests."""
+        """The actor's own choice, else the default, else what `hint` (an IETF tag such as ``zh-hant``) suggests, or
+        where nobody asked, the last one that was heard.
+        """
         try:
             chosen = await self._preferences.get(actor_id, PREFERENCE)
+            if chosen is None and not self._default and hint is None:
+                hint = await self._preferences.get(actor_id, _HEARD)
         except StoreError as error:  # the request itself will meet it, and must be able to say so
             log.warning("cannot look up a language: %s", error)
             chosen = None
@@ -114,6 +120,17 @@ class Languages:
         if self._default:
             return self._default
         return "zh_TW" if hint and hint.lower().startswith("zh") else "en"
+
+    async def hear(self, actor_id: str, hint: str | None) -> None:
+        """Remember what the app of somebody who may come in suggests, for what is told without being asked."""
+        if hint is None or self._heard.get(actor_id) == hint:
+            return
+        try:
+            await self._preferences.set(actor_id, _HEARD, hint)
+        except StoreError as error:
+            log.warning("cannot remember a language: %s", error)
+        else:
+            self._heard[actor_id] = hint
 
 
 def _translations(language: str) -> gettext.NullTranslations:

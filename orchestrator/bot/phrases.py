@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from orchestrator.bot.language import N_, Locale
+from orchestrator.monitor.grafana import RENDERER_REMEDY, TOKEN_REMEDY
 
 PHRASES: tuple[str, ...] = (
     # why a host is not reached
@@ -70,6 +71,35 @@ PHRASES: tuple[str, ...] = (
     N_("killed, it ignored TERM"),
     N_("{unit} is stopped"),
     N_("systemd did not agree to stop {unit}"),
+    # what came of ending a session, of blocking an address
+    N_("it is a connection of the orchestrator"),
+    N_("some of it had to be killed"),
+    N_("what led it leads no session any more"),
+    N_("no right to end all of it"),
+    N_("some of it does not end"),
+    N_("{name} has {n} sessions"),
+    N_("there is no session {name}"),
+    N_("Only our own sessions are seen"),
+    N_("Name one of them: {names}"),
+    N_("it is a host that is reached through this one"),
+    N_("it is the address that this request comes from"),
+    N_("it is an address of the host itself"),
+    N_("it is a gateway of the host"),
+    N_("it is no address that others send from"),
+    N_("where this request comes from cannot be seen"),
+    N_("another network that overlaps with it is blocked: unblock that one first"),
+    N_("it is part of {address}, which is blocked"),
+    N_("it takes root to see and to change what is blocked"),
+    N_("neither nft nor iptables is there: install the package nftables"),
+    N_("without systemd nothing can be blocked beyond a reboot: say for how long"),
+    N_("it is not kept beyond a reboot"),
+    N_("{text} is not an address"),
+    N_("{text} is too much"),
+    N_("{text} is no address that others send from"),
+    N_("{text} is not a length of time"),
+    N_("Give an IP address or a network like 203.0.113.0/24, no name"),
+    N_("At most a /24 of IPv4 or a /48 of IPv6 is blocked at once"),
+    N_("Give 30m, 1h or 30d, which is most"),
     # what was asked wrongly of the inventory
     N_("{name} is in the inventory already"),
     N_("{text} cannot be the name of a host"),
@@ -104,6 +134,8 @@ PHRASES: tuple[str, ...] = (
     # why there is no reading
     N_("Prometheus does not scrape it yet"),
     N_("no samples then"),
+    N_("its first sample is of {time}"),
+    N_("away since {time}"),
     N_("its exporter does not answer"),
     N_("its scrapes fail"),
     N_("too few samples yet"),
@@ -114,11 +146,26 @@ PHRASES: tuple[str, ...] = (
     N_("its answer is too long"),
     N_("its answer is too slow"),
     N_("it answers {what}"),
+    # thresholds
+    N_("default"),
+    N_("{text} is no threshold of {metric}"),
+    N_("{value} is out of the range of {metric}"),
+    N_("{text} has no threshold"),
+    N_("Give percents from {low} to {high}, such as 90 or 90%"),
+    N_("Give a number from {low} to {high}, such as {default}"),
+    N_("Name one of: {names}"),
+    N_("too many words for a threshold"),
+    N_("{what} Name one host, a group, or all"),
+    # who set a limit
+    N_("fleet"),
+    N_("group {name}"),
+    N_("host {name}"),
     # what was asked wrongly
     N_("{word} is not a number of minutes"),
     N_("{word} is not a time of day"),
     N_("{words} is not one agent"),
     N_("Give minutes from 1 to 44640, or a time such as 0930 and minutes either side"),
+    N_("Give a time of day such as 0800, or off"),
     N_("{name} is not in the inventory"),
     N_("{name} is a group"),
     N_("{name} is a group without hosts"),
@@ -137,7 +184,7 @@ PHRASES: tuple[str, ...] = (
     N_("Did you mean {a} or {b}?"),
     N_("Did you mean {name}?"),
     N_("Name a host, a group, or all."),
-    N_("Write them into inventory/hosts.yml."),
+    N_("Run: orchestrator inventory add NAME, or write them into inventory/hosts.yml"),
     N_("Give a number from 1 to 65535, or 53/udp"),
     # what keeps a host key from being trusted
     N_("the host key has changed"),
@@ -186,6 +233,59 @@ PHRASES: tuple[str, ...] = (
     N_("its shell did not answer: {why}"),
     N_("its host key is the one that the inventory names"),
     N_("it is pinned now"),
+    # alerts
+    N_("this alert is not known any more"),
+    N_("/alerts lists what fires now."),
+    N_("say what to silence, and for how long"),
+    N_("from when?"),
+    N_("Alertmanager gives no answer: {why}"),
+    N_("what answers is not Alertmanager"),
+    N_("{text} is not a duration"),
+    N_("Say for example {example}"),
+    N_("{text} is not a time"),
+    N_("{text} is not a date"),
+    N_("{text} has passed"),
+    N_("{text} is not from 1m to 90d"),
+    # why Grafana draws nothing
+    N_("Grafana refuses us"),
+    N_("Grafana has no image renderer"),
+    N_("Grafana gives no answer: {why}"),
+    N_("Grafana gives no answer within {n} s"),
+    N_("Grafana does not have that"),
+    N_("Grafana's renderer has too much to do"),
+    N_("Grafana's renderer gave no picture"),
+    N_("Grafana's answer is too long"),
+    N_("Grafana answers {what}"),
+    N_("what answers is not Grafana"),
+    N_("there is no Grafana"),
+    N_("there is no dashboard {name}"),
+    N_("there is no panel {name}"),
+    N_("{text} means {n} dashboards"),
+    N_("{text} means {n} panels"),
+    N_("There are: {names}"),
+    N_("/chart lists what there is"),
+    N_("Look at its log"),
+    N_("Look at GRAFANA_URL"),
+    N_("Give minutes alone"),
+    N_("Choose a smaller panel"),
+    # of logins: why a log is not followed, and what was asked wrongly
+    N_("there is no journal and no log of logins in /var/log; install rsyslog, or keep a journal"),
+    N_("only the keys of {user} are looked at; bootstrap the host"),
+    N_("only the keys of {user} are looked at; the rest is for root to see"),
+    N_("the files of {users} cannot be read, not even by root"),
+    N_("/etc/passwd has more than {n} accounts, or a home in it does not answer"),
+    N_("{tool} is missing"),
+    N_("the host ended it"),
+    N_("{user} may not read {files}; bootstrap the host, or run as root: {command}"),
+    N_("{user} may not read {file}, or it is not there"),
+    N_("cannot read what the host sends of its log: {why}"),
+    N_("{words} is no rule"),
+    N_("{word} is nothing to set"),
+    N_("{word} is nothing to tell"),
+    N_("{word} is no network"),
+    N_("{network} is too large to be known"),
+    N_("this is no name of a user"),
+    N_("{word} is one word too many"),
     # what keeps us from working
     N_("the database refused: {why}"),
     N_("Free some space on its disk; nothing was done in the meantime"),
@@ -194,6 +294,15 @@ PHRASES: tuple[str, ...] = (
 
 # Remedies that name the command line, as the chat would give them.
 REMEDIES: Mapping[str, str] = {
+    TOKEN_REMEDY: N_(
+        "In Grafana: Administration, Service accounts, a token with the role Viewer; set it as GRAFANA_TOKEN"
+    ),
+    RENDERER_REMEDY: N_(
+        "Run Grafana's image renderer beside it: https://grafana.com/docs/grafana/latest/setup-grafana/image-rendering"
+    ),
+    "Set GRAFANA_URL and GRAFANA_TOKEN on the control node; /mon_cpu_picture draws without Grafana": N_(
+        "Set GRAFANA_URL and GRAFANA_TOKEN on the control node; /mon_cpu_picture draws without Grafana"
+    ),
     "See all hosts with: orchestrator hosts all.": N_("/agents lists all."),
     "See who is in a pattern with: orchestrator hosts PATTERN.": N_("/agents lists all."),
     "Give the password with --vault-password-file, or set VAULT_PASSWORD_FILE": N_(

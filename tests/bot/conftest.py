@@ -12,22 +12,33 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from orchestrator.alerts.alertmanager import Alertmanager
+from orchestrator.alerts.book import AlertBook
+from orchestrator.alerts.thresholds import Thresholds
+from orchestrator.alerts.watchdog import Fault, Part, Watchdog
 from orchestrator.bootstrap import Bootstrap, Credentials
 from orchestrator.bot.commands import SelfReport, Services, build_router
+from orchestrator.bot.drawing import Easel
 from orchestrator.bot.language import Catalogues, Languages
+from orchestrator.bot.loginsources import LoginSources
 from orchestrator.bot.router import Router
 from orchestrator.bot.runs import Runs
+from orchestrator.bot.summarytelling import SummaryTelling
 from orchestrator.control import Door
 from orchestrator.fleet import Fleet
 from orchestrator.inventory import Group, Host, HostSet, Inventory, load
 from orchestrator.inventory.edit import Editor
+from orchestrator.logins.follow import FollowState
 from orchestrator.monitor.charts import Charts
 from orchestrator.monitor.client import PrometheusClient
+from orchestrator.monitor.grafana import Grafana
 from orchestrator.monitor.query import Metrics
 from orchestrator.playbook.playbooks import Playbooks
 from orchestrator.readings import Readings
 from orchestrator.ssh import Keys, Limits, Phase, Pool, Trust
 from orchestrator.store import AuditLog, Buttons, Database, Dialogues, Outbox, Preferences
+from orchestrator.store.thresholds import ThresholdTable
+from orchestrator.summary import Summaries
 from tests import sshd
 from tests.bot.person import Person
 
@@ -73,7 +84,15 @@ class Node:
     # Nobody listens there; a test that has a Prometheus puts it here.
     metrics: Metrics = field(default_factory=lambda: Metrics(PrometheusClient("http://127.0.0.1:9", timeout=2)))
     charts: Charts = field(default_factory=Charts)
+    grafana: Grafana | None = None
+    followed: dict[str, FollowState] = field(default_factory=dict)
+    # Nobody listens there either.
+    alertmanager: Alertmanager = field(default_factory=lambda: Alertmanager("http://127.0.0.1:9", timeout=2))
+    alerts: AlertBook = field(init=False)
+    watchdog: Watchdog = field(init=False)
+    thresholds: Thresholds = field(init=False)
     router: Router = field(init=False)
+    summaries: Summaries = field(init=False)
     report: SelfReport = field(
         default_factory=lambda: SelfReport(
             version="1.2.3",
@@ -89,6 +108,9 @@ class Node:
     )
 
     def __post_init__(self) -> None:
+        self.alerts = AlertBook(self.database, self.outbox, lambda _host, _severity: None)
+        self.watchdog = Watchdog(self.outbox, self.preferences, self._diagnose)
+        self.thresholds = Thresholds(ThresholdTable(self.database), lambda: self.inventory)
         self._build()
 
     def restart(self) -> None:
@@ -97,6 +119,10 @@ class Node:
         self._build()
 
     def _build(self) -> None:
+        readings = Readings(self.metrics, self.fleet, self.pool.state, self.thresholds.of)
+        easel = Easel(self.charts, self.preferences, self.catalogues)
+        logins = LoginSources.of(self.database, lambda: self.followed)
+        self.summaries = Summaries(self.database, self.outbox, ZoneInfo("Asia/Taipei"))
         self.router = build_router(
             Services(
                 inventory=lambda: self.inventory,
@@ -107,9 +133,17 @@ class Node:
                 dialogues=Dialogues(self.database),
                 state=self.pool.state,
                 retry=self.pool.retry,
-                readings=Readings(self.metrics, self.fleet, self.pool.state),
-                charts=self.charts,
+                readings=readings,
+                easel=easel,
+                grafana=self.grafana,
+                summaries=self.summaries,
+                telling=SummaryTelling(lambda: self.inventory, readings, easel, logins),
                 fleet=self.fleet,
+                alerts=self.alerts,
+                alertmanager=self.alertmanager,
+                watchdog=self.watchdog,
+                thresholds=self.thresholds,
+                logins=logins,
                 playbooks=lambda: Playbooks(
                     self.playbooks, self.pool.shell, lambda: self.inventory, self.playbooks.parent / "inventory"
                 ),
@@ -130,6 +164,9 @@ class Node:
     def bootstrap(self, _: Credentials) -> Bootstrap:
         """A piece of bootstrap over the pool's kind of connections."""
         raise AssertionError("no test of these bootstraps")
+
+    async def _diagnose(self) -> Fault:
+        return Fault(Part.ALERTMANAGER, "nobody listens there")
 
     async def _self_report(self) -> SelfReport:
         return self.report

@@ -17,7 +17,7 @@ from orchestrator.store import ButtonRow, Buttons
 from tests.telegram.markup import visible
 
 
-async def until(condition: Callable[[], bool], within: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], within: float = 40.0) -> None:
     """Wait for something that will be true soon."""
     end = time.monotonic() + within
     while not condition():
@@ -131,7 +131,7 @@ class Person:
     def last(self) -> Shown:
         return self.chat.messages[max(self.chat.messages)]
 
-    async def sees(self, condition: Callable[[Shown], bool], within: float = 20.0) -> Shown:
+    async def sees(self, condition: Callable[[Shown], bool], within: float = 40.0) -> Shown:
         """Wait until some message is as wanted."""
         end = time.monotonic() + within
         while time.monotonic() < end:

@@ -29,6 +29,7 @@ from orchestrator.bot.render import bootstrapping as render
 from orchestrator.bot.render.markup import Html, length, shown
 from orchestrator.inventory import Host, HostSet
 from orchestrator.inventory.edit import Editor
+from orchestrator.monitor.direct import DirectScraping
 from orchestrator.ssh import Authority, HostKey, Keys, Limits, Pool, Status
 from orchestrator.store import ButtonRow
 from tests import sshd
@@ -155,6 +156,7 @@ async def chatty(node: Node, hosts: sshd.Fleet, tmp_path: Path, monkeypatch: pyt
             fetch_exporter=lambda _: pytest.fail("nothing is fetched"),
             authority=Authority(tmp_path / "keys" / "ca", Keys(tmp_path / "keys")),
             absence=lambda _: pytest.fail("nobody is bootstrapped"),
+            direct=DirectScraping(tmp_path / "keys" / "exporters"),
         )
         return Bootstrap(parts, credentials)
 

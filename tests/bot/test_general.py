@@ -29,6 +29,18 @@ COMMANDS = {
     "host_set",
     "host_remove",
     "bootstrap",
+    "alerts",
+    "silence",
+    "silences",
+    "threshold",
+    "top",
+    "logins",
+    "who",
+    "kick",
+    "block",
+    "unblock",
+    "chart",
+    "summary",
     *(f"mon_{metric}{form}" for metric in ("cpu", "mem", "disk") for form in ("", "_picture")),
     "more_info_github",
 }
@@ -40,6 +52,15 @@ TYPED = {
     "host_set",
     "host_remove",
     "bootstrap",
+    "alerts",
+    "silence",
+    "silences",
+    "threshold",
+    "kick",
+    "block",
+    "unblock",
+    "chart",
+    "summary",
     *(f"mon_{metric}_picture" for metric in ("cpu", "mem", "disk")),
 }
 
@@ -60,6 +81,13 @@ async def test_only_what_changes_nothing_may_run_late(node: Node) -> None:
         "op_stop",
         "host_add",
         "host_set",
+        "silence",
+        "threshold",
+        "logins",
+        "kick",
+        "block",
+        "unblock",
+        "summary",
     }
 
 
@@ -86,6 +114,15 @@ async def test_start_puts_up_the_keyboard_and_its_keys_are_commands(node: Node, 
 async def test_help_names_every_command(node: Node, language: str) -> None:
     answer = await node.person(language=language).say("/help")
     assert all(f"/{name}" in answer.text for name in COMMANDS)
+    assert len(answer.text.splitlines()) == len(COMMANDS) + 2, "a line each, or nobody reads it"
+
+
+async def test_help_of_a_command_says_how_to_write_it(node: Node) -> None:
+    answer = await node.person().say("/help op_stop")
+    assert answer.text.splitlines()[:2] == ["/op_stop <agent> <port>[/udp]", "Close a port"]
+    assert "web*" in answer.text
+    other = await node.person().say("/help /ID")
+    assert other.text.splitlines() == ["/id", "Your numbers for the settings"]
 
 
 async def test_id_tells_what_the_settings_want(node: Node) -> None:
@@ -131,6 +168,17 @@ async def test_a_language_can_be_named_at_once(node: Node) -> None:
 )
 async def test_language_when_nothing_was_chosen(node: Node, default: str | None, hint: str | None, wanted: str) -> None:
     assert await Languages(node.preferences, default).of("telegram:1", hint) == wanted
+
+
+async def test_what_nobody_asked_for_is_in_the_language_last_heard(node: Node) -> None:
+    await Languages(node.preferences, None).hear("telegram:1", "zh-hant")
+    later = Languages(node.preferences, None)
+    assert await later.of("telegram:1", None) == "zh_TW"
+    assert await later.of("telegram:1", "en") == "en", "who writes is answered as they write"
+    assert await later.of("telegram:2", None) == "en"
+    assert await Languages(node.preferences, "en").of("telegram:1", None) == "en"
+    await node.preferences.set("telegram:1", "language", "en")
+    assert await later.of("telegram:1", None) == "en"
 
 
 async def test_unknown_preference_is_ignored(node: Node) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bot.letters import Letters
 from orchestrator.bot.terminal import Terminal
 from orchestrator.control import Actor, Face
 from orchestrator.inventory import load
@@ -314,6 +315,7 @@ async def test_on_the_terminal_a_number_without_a_button_is_an_answer(node: Node
         languages=node.languages,
         catalogues=node.catalogues,
         outbox=node.outbox,
+        letters=Letters({}, {}),
         inventory=lambda: node.inventory,
         actor=actor,
         state=tmp_path,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
 import re
 import socket
 import subprocess
@@ -13,7 +15,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.fleet import Fleet
+from orchestrator.bot.language import Catalogues
+from orchestrator.bot.render.markup import Html, shown
+from orchestrator.bot.render.ports import ports_of_many
+from orchestrator.fleet import Fleet, Ownership, Port, PortsAnswer
+from orchestrator.ssh.result import Status
 from tests.bot.conftest import OWN_PORT, Node, inventory_of
 from tests.bot.person import Person, Shown, until
 from tests.fleet.processes import ShellRun
@@ -49,9 +55,11 @@ class Listener:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that the system gives out, so that it stays on the first page, whoever comes and goes beside us."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(10000, 30000)))
+            return int(probe.getsockname()[1])
 
 
 def listen(*protocols: str, port: int | None = None, ignore_term: bool = False) -> Listener:
@@ -287,6 +295,19 @@ async def test_several_hosts(node: Node) -> None:
     assert answer.first_line == "🔌 Ports of 4 hosts"
     assert "⛔ db1 · unreachable (connection refused)" in answer.text
     assert [label for label in answer.labels if label.startswith("web")] == ["web1", "web2", "web3"]
+
+
+async def test_hosts_with_too_many_ports_for_one_message_are_a_line_each() -> None:
+    """... and who did not answer still says why."""
+    many = tuple(Port("tcp", "127.0.0.1", number, 1, "root", Ownership.NONE) for number in range(1000, 1300))
+    web, db = PortsAnswer("web1", Status.OK, many), PortsAnswer("db1", Status.UNREACHABLE, detail="connection refused")
+    message = ports_of_many([web, db], 0, Catalogues().locale("en"))
+    assert shown(Html(message.html)).splitlines()[1:] == [
+        "⛔ db1 · unreachable (connection refused)",
+        "web1 · 300 listening",
+    ]
+    assert message.document is not None
+    assert b"1299" in message.document.content
 
 
 async def test_many_ports_are_paged(node: Node) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from orchestrator.alerts.thresholds import Threshold
 from orchestrator.bot.language import Catalogues
 from orchestrator.bot.message import CAPTION_LIMIT, TEXT_LIMIT
 from orchestrator.bot.render import readings as render
@@ -32,6 +33,7 @@ async def test_without_prometheus_the_host_itself_is_asked(node: Node, language:
             "Prometheus gives no answer: connection refused" if language == "en" else "Prometheus 沒有回應：連線被拒"
         )
         assert reason in answer.text
+        assert (node.catalogues.gettext(language, "Top") in answer.labels) is ("disk" not in command)
     await person.tap("↻")
     assert person.last is answer
     many = await person.say("/mon_cpu all")
@@ -45,7 +47,8 @@ async def test_without_prometheus_there_is_no_chart(node: Node, language: str) -
     answer = await node.person(language=language).say("/mon_cpu_picture web1 30")
     assert answer.now.picture is None
     assert answer.first_line.startswith("⛔")
-    assert "http://127.0.0.1:9: " in answer.first_line
+    assert "http" not in answer.text, "an address is no help"
+    assert "/status" in answer.text
     assert not answer.now.silent
 
 
@@ -60,6 +63,16 @@ async def test_every_look_is_audited(node: Node) -> None:
     await node.person().say("/mon_cpu web1")
     intent, result = sorted(await node.audit.latest(2), key=lambda row: row.seq)
     assert (intent.action, result.action) == ("show_metric", "show_metric")
+
+
+def test_a_load_is_no_percentage() -> None:
+    locale = Catalogues().locale("en")
+    series = Series("web1", ((WINDOW.start, 0.25), (WINDOW.end, 2.4)))
+    history = History((series,), {}, limits={"web1": Threshold(2.0, "default")})
+    view = View(Metric.LOAD, "web1", WINDOW)
+    assert [limit.label for limit in render.chart(view, history, locale, dark=False).limits] == ["2"]
+    told = shown(Html(render.picture(view, history, b"", locale).html)).splitlines()
+    assert told[:2] == ["📈 Load per core · web1 · 2.4", "last 2.4 · average 1.32 · highest 2.4"]
 
 
 @BOTH

@@ -41,6 +41,7 @@ from tests.telegram.markup import visible
 
 CATALOGUES = Catalogues(UTC)
 NOW = datetime(2026, 11, 22, 14, 3, 20, tzinfo=UTC)
+LIMITS = (0.8, 0.85, 0.9)
 BUTTON = Button("x", "y")
 FAST = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -198,7 +199,7 @@ def views(draw: st.DrawFn) -> list[hosts.HostView]:
         status = draw(st.sampled_from([None, *Status]))
         reading = draw(vitals) if status is Status.OK else None
         answer = VitalsAnswer(name, status, reading, draw(nasty)) if status else None
-        found.append(hosts.HostView(name, draw(states), answer))
+        found.append(hosts.HostView(name, draw(states), LIMITS, answer))
     return found
 
 
@@ -219,7 +220,9 @@ def test_any_list_of_hosts_is_sound(
 def test_hosts_of_usual_names_fit_a_phone(language: str) -> None:
     reading = Vitals(1.0, 1.0, Disk("/", 1.0), (9.0, 9.0, 9.0), 4, 1.0, "", "", "")
     found = [
-        hosts.HostView(name, HostState(Phase.UP, NOW - timedelta(hours=47)), VitalsAnswer(name, Status.OK, reading))
+        hosts.HostView(
+            name, HostState(Phase.UP, NOW - timedelta(hours=47)), LIMITS, VitalsAnswer(name, Status.OK, reading)
+        )
         for name in ("Server", "web1", "ten-chars1")
     ]
     message = hosts.hosts(found, CATALOGUES.locale(language), page=0, only=False, complete=True, now=NOW)
@@ -232,22 +235,24 @@ def test_hosts_of_usual_names_fit_a_phone(language: str) -> None:
 def test_busy_for_a_moment_is_no_warning() -> None:
     def health(cpu: float, load: float) -> hosts.Health:
         reading = Vitals(cpu, 0.1, None, (load, load, load), 4, 1.0, "", "", "")
-        return hosts.HostView("a", HostState(Phase.UP, NOW), VitalsAnswer("a", Status.OK, reading)).health
+        return hosts.HostView("a", HostState(Phase.UP, NOW), LIMITS, VitalsAnswer("a", Status.OK, reading)).health
 
     assert health(1.0, 1.0) is hosts.Health.UP
     assert health(1.0, 5.0) is hosts.Health.WARNING
     assert health(0.1, 5.0) is hosts.Health.UP
+    assert health(0.79, 5.0) is hosts.Health.UP
+    assert health(0.8, 5.0) is hosts.Health.WARNING, "from the host's own threshold on"
 
 
 def test_only_an_answer_makes_a_host_green() -> None:
     up = HostState(Phase.UP, NOW)
-    assert hosts.HostView("a", up).health is hosts.Health.UNKNOWN
-    assert hosts.HostView("a", HostState(Phase.PARKED, NOW)).health is hosts.Health.DOWN
-    assert hosts.HostView("a", HostState(Phase.CONNECTING, NOW)).health is hosts.Health.UNKNOWN
-    assert hosts.HostView("a", HostState(Phase.CONNECTING, NOW, "no route to host")).health is hosts.Health.DOWN
+    assert hosts.HostView("a", up, LIMITS).health is hosts.Health.UNKNOWN
+    assert hosts.HostView("a", HostState(Phase.PARKED, NOW), LIMITS).health is hosts.Health.DOWN
+    assert hosts.HostView("a", HostState(Phase.CONNECTING, NOW), LIMITS).health is hosts.Health.UNKNOWN
+    assert hosts.HostView("a", HostState(Phase.CONNECTING, NOW, "no route to host"), LIMITS).health is hosts.Health.DOWN
     for status in Status:
         if status is not Status.OK:
-            assert hosts.HostView("a", up, VitalsAnswer("a", status)).health in (
+            assert hosts.HostView("a", up, LIMITS, VitalsAnswer("a", status)).health in (
                 hosts.Health.WARNING,
                 hosts.Health.DOWN,
             )

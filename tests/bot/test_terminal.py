@@ -20,8 +20,10 @@ from prompt_toolkit.document import Document as Typed
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from orchestrator.bot.letters import Letters
 from orchestrator.bot.message import Document, Message
 from orchestrator.bot.render.markup import Html
+from orchestrator.bot.telling import DIGESTS
 from orchestrator.bot.terminal import Terminal
 from orchestrator.bot.terminal.completion import Words
 from orchestrator.bot.terminal.screen import Drawn, Transcript
@@ -29,6 +31,7 @@ from orchestrator.bot.terminal.text import as_text, buttons, rows
 from orchestrator.control import Actor, Face
 from tests.bot.conftest import Node
 from tests.bot.person import until
+from tests.bot.test_alerts import fire
 
 ACTOR = Actor("local:tester", "tester", Face.TERMINAL)
 
@@ -42,6 +45,7 @@ def terminal(node: Node) -> Terminal:
         languages=node.languages,
         catalogues=node.catalogues,
         outbox=node.outbox,
+        letters=Letters({}, DIGESTS),
         inventory=lambda: node.inventory,
         actor=ACTOR,
         state=node.state,
@@ -298,3 +302,12 @@ async def test_what_comes_into_the_outbox_is_shown(terminal: Terminal, node: Nod
         await node.outbox.add("inventory.broken", broken, key="1")
         await person.sees(r"⚠ The inventory is broken: hosts\.yml:3")
         await person.sees(r"<b>port</b> 'x' of web1(.|\n)*The old one stays in force, with 4 hosts\.")
+
+
+async def test_many_alerts_are_shown_as_one_message(terminal: Terminal, node: Node) -> None:
+    async with prompted(terminal) as person:
+        person.type("/id\r")
+        await person.sees("🪪 local:tester")
+        await node.alerts.receive(fire(host=f"web{n}") for n in range(1, 31))
+        await person.sees(r"🟡 30 alerts · 30 hosts")
+        await person.sees(r"🟡 30 × AgentHighCPU · web\[1-30\]")

@@ -16,6 +16,7 @@ from orchestrator.bot.render import hosts as render
 from orchestrator.control import Door, Reconnect, ShowHosts, evidence
 from orchestrator.fleet import Fleet, VitalsAnswer
 from orchestrator.inventory import Host, HostSet, Inventory
+from orchestrator.monitor.query import USUAL
 from orchestrator.readings import Readings
 from orchestrator.ssh.result import Status
 from orchestrator.ssh.state import HostState, Phase
@@ -123,10 +124,17 @@ class Agents:
                 answers[answer.host] = answer
                 live.changed()
 
+    def _limits(self, host: Host) -> tuple[float, float, float]:
+        cpu, memory, disk = (self._readings.limit(host, metric).value for metric in USUAL)
+        return cpu, memory, disk
+
     def _draw(self, request: Request, hosts: HostSet, answers: dict[str, VitalsAnswer], *, complete: bool) -> Message:
         args = request.args or {}
         return render.hosts(
-            [render.HostView(host.name, self._state(host), answers.get(host.name)) for host in hosts],
+            [
+                render.HostView(host.name, self._state(host), self._limits(host), answers.get(host.name))
+                for host in hosts
+            ],
             self._catalogues.locale(request.language),
             page=int(args.get("page", "0")),
             only=bool(args.get("only")),

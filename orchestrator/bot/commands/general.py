@@ -38,9 +38,14 @@ class General:
         await request.chat.send(general.greeting(self._inventory().hosts, keyboard, locale))
 
     async def help(self, request: Request) -> None:
-        """List the commands."""
-        commands = [(command.name, command.usage, command.description) for command in self._commands()]
-        await request.chat.send(general.help_text(commands, self._catalogues.locale(request.language)))
+        """List the commands, or with the name of one say how to write that: ``/help op_exec``."""
+        locale, named = self._catalogues.locale(request.language), request.text.strip().lower().removeprefix("/")
+        for command in self._commands():
+            if command.name == named:
+                await request.chat.send(general.help_of(command.name, command.usage, command.description, locale))
+                return
+        commands = [(command.name, command.description) for command in self._commands()]
+        await request.chat.send(general.help_text(commands, locale))
 
     async def id(self, request: Request) -> None:
         """Tell the asker's ids."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 
+from orchestrator.bot.commands.named import page_of
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import N_, Catalogues
 from orchestrator.bot.live import Live, show
@@ -44,7 +45,7 @@ class Ports:
     async def show(self, request: Request) -> None:
         """[↻], a page, or a host that was picked."""
         args = request.args or {}
-        await self._one(request, self._inventory().host(args["host"]), page=int(args.get("page", "0")))
+        await self._one(request, self._inventory().host(args["host"]), page=page_of(request))
 
     async def _one(self, request: Request, host: Host, *, page: int) -> None:
         locale = self._catalogues.locale(request.language)

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from orchestrator.bot.conversation import Request
-from orchestrator.bot.language import N_, Catalogues, Locale
+from orchestrator.bot.drawing import Easel
+from orchestrator.bot.language import N_, Catalogues
 from orchestrator.bot.live import show
 from orchestrator.bot.render import readings as render
 from orchestrator.bot.render.readings import View
 from orchestrator.control import Door, ShowMetric
 from orchestrator.inventory import HostSet, Inventory
-from orchestrator.monitor.charts import Charts
 from orchestrator.monitor.query import Metric
 from orchestrator.monitor.window import SHORT_MIN, Window, parse, split
 from orchestrator.readings import Readings
-from orchestrator.store import Preferences
 
 USAGE = N_("[<agent>]")
 PICTURE_USAGE = N_("[<agent>] [<hhmm>] [<minutes>]")
-STYLE = "chart"  # the preference: dark, or light
 
 
 class Monitoring:
@@ -31,18 +30,16 @@ class Monitoring:
         self,
         inventory: Callable[[], Inventory],
         readings: Readings,
-        charts: Charts,
+        easel: Easel,
         door: Door,
-        *,
-        preferences: Preferences,
         catalogues: Catalogues,
+        *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._inventory = inventory
         self._readings = readings
-        self._charts = charts
+        self._easel = easel
         self._door = door
-        self._preferences = preferences
         self._catalogues = catalogues
         self._now = now
 
@@ -69,8 +66,7 @@ class Monitoring:
 
     async def style(self, request: Request) -> None:
         """[◐]: light becomes dark and back, for all pictures of this person."""
-        style = "light" if await self._dark(request) else "dark"
-        await self._preferences.set(request.actor.id, STYLE, style)
+        await self._easel.turn(request.actor.id)
         await self._draw(request, self._view(request), request.message_id)
 
     def _view(self, request: Request) -> View:
@@ -99,8 +95,7 @@ class Monitoring:
         if not history.series:
             await request.chat.send(render.nothing(view, history, locale))
             return
-        dark = await self._dark(request)
-        png = await self._charts.draw(render.chart(view, history, await self._drawable(locale), dark=dark))
+        png = await self._easel.draw(partial(render.chart, view, history), request.actor.id, locale)
         await show(request.chat, render.picture(view, history, png, locale), message_id)
 
     def _hosts(self, agent: str) -> tuple[HostSet, str]:
@@ -108,11 +103,3 @@ class Monitoring:
         inventory = self._inventory()
         hosts = inventory.select(agent) if agent else HostSet([inventory.server])
         return hosts, hosts[0].name if len(hosts) == 1 else agent
-
-    async def _dark(self, request: Request) -> bool:
-        return await self._preferences.get(request.actor.id, STYLE) == "dark"
-
-    async def _drawable(self, locale: Locale) -> Locale:
-        """The reader's language if a picture can show it, else English: this machine may have no Chinese font."""
-        words = "".join(locale.gettext(label) for label in render.LABELS.values())
-        return locale if await self._charts.can_draw(words) else self._catalogues.locale("en")

@@ -6,18 +6,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.alerts.alertmanager import Alertmanager
+from orchestrator.alerts.book import AlertBook
+from orchestrator.alerts.thresholds import Thresholds
+from orchestrator.alerts.watchdog import Watchdog
+from orchestrator.bot.drawing import Easel
 from orchestrator.bot.language import Catalogues
+from orchestrator.bot.loginsources import LoginSources
 from orchestrator.bot.render.health import SelfReport
 from orchestrator.bot.runs import Runs
+from orchestrator.bot.summarytelling import SummaryTelling
 from orchestrator.control import Door
 from orchestrator.fleet import Fleet
 from orchestrator.inventory import Host, Inventory
 from orchestrator.inventory.edit import Editor
-from orchestrator.monitor.charts import Charts
+from orchestrator.monitor.grafana import Grafana
 from orchestrator.readings import Readings
 from orchestrator.ssh import HostKey, Trust
 from orchestrator.ssh.state import HostState
 from orchestrator.store import Buttons, Dialogues, Preferences
+from orchestrator.summary import Summaries
 
 if TYPE_CHECKING:
     from orchestrator.bootstrap import Bootstrap, Credentials
@@ -41,8 +49,16 @@ class Services:
     state: Callable[[Host], HostState]
     retry: Callable[[Host], Awaitable[None]]
     fleet: Fleet
+    alerts: AlertBook
+    alertmanager: Alertmanager
+    watchdog: Watchdog
+    thresholds: Thresholds
+    logins: LoginSources
     readings: Readings
-    charts: Charts
+    easel: Easel
+    grafana: Grafana | None
+    summaries: Summaries
+    telling: SummaryTelling
     playbooks: Callable[[], Playbooks]
     bootstrap: Callable[[Credentials], Bootstrap]
     door: Door

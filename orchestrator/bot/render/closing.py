@@ -10,7 +10,7 @@ from orchestrator.bot.phrases import translate
 from orchestrator.bot.render import closing_choices as choices
 from orchestrator.bot.render.closing_choices import Place
 from orchestrator.bot.render.markup import Html, bold, cut_units, esc, lines, pre
-from orchestrator.bot.render.outcome import MARKS, WORDS
+from orchestrator.bot.render.outcome import unanswered
 from orchestrator.control import CONFIRM_WITHIN_S
 from orchestrator.fleet import CloseOutcome, CloseState, Inspection, Ownership, Target
 from orchestrator.ssh.result import Status
@@ -55,7 +55,7 @@ def cannot(inspection: Inspection, locale: Locale) -> Message:
     _ = locale.gettext
     host, port = inspection.host, inspection.port
     if inspection.status is not Status.OK:
-        head = f"{MARKS[inspection.status]} {host} · {_(WORDS[inspection.status])}"
+        head = unanswered(inspection, locale)
         return Message(lines((bold(head), esc(translate(inspection.detail, locale)))), silent=False)
     if not inspection.ports:
         return Message(bold("❔ " + _("Nothing listens on port {port} of {host}.").format(port=port, host=host)))

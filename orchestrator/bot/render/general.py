@@ -35,14 +35,18 @@ def greeting(hosts: HostSet, keyboard: tuple[tuple[str, ...], ...], locale: Loca
     )
 
 
-def help_text(commands: Sequence[tuple[str, str, str]], locale: Locale) -> Message:
-    """All commands as (name, usage, description), usage and description as message ids."""
+def help_text(commands: Sequence[tuple[str, str]], locale: Locale) -> Message:
+    """All commands as (name, description), descriptions as message ids; a line each, as there are many."""
     _ = locale.gettext
-    described = (
-        lines((spaced((esc("/" + name), code(_(usage)) if usage else Html(""))), esc("   " + _(description))))
-        for name, usage, description in commands
-    )
-    return Message(lines((bold(_("What I can do")), *described, esc(_(AGENT_HELP)))))
+    described = (esc(f"/{name} · {_(description)}") for name, description in commands)
+    return Message(lines((bold(_("What I can do")), *described, esc(_("/help op_exec says how to write that one.")))))
+
+
+def help_of(name: str, arguments: str, description: str, locale: Locale) -> Message:
+    """How to write one command; `arguments` and `description` are message ids."""
+    _ = locale.gettext
+    head = spaced((bold("/" + name), code(_(arguments)) if arguments else Html("")))
+    return Message(lines((head, esc(_(description)), esc(_(AGENT_HELP)) if "<agent>" in arguments else Html(""))))
 
 
 def usage(name: str, arguments: str, examples: Sequence[str], locale: Locale) -> Message:

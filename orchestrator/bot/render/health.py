@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from orchestrator.alerts.watchdog import Fault
 from orchestrator.bot.language import N_, Locale
 from orchestrator.bot.message import Button, Message
+from orchestrator.bot.render.alertway import way_fault
+from orchestrator.bot.render.loginlist import unfollowed, unwatched
 from orchestrator.bot.render.markup import bold, cut_units, esc, lines, pre, table
 from orchestrator.bot.render.outcome import size
 from orchestrator.ssh.state import Phase
@@ -33,7 +36,10 @@ class SelfReport:
     `last_poll` is when Telegram last answered, None when it never did (`telegram` is False: not in use).
     `database` is its size in bytes, `trouble` why it cannot be used, empty when it can. `unfinished` is how many
     requests an earlier process left without an outcome. `inventory` is what is wrong with its files now, empty
-    when nothing is, and `prometheus` why ours does not run. `backlog` is what the outbox could not deliver.
+    when nothing is, and `prometheus` why ours does not run. `backlog` is what the outbox could not deliver. `alerts` is
+    why none would arrive, `alerts_heard` when the last sign came that they do; `watched` is False where nobody looks.
+    `unfollowed` hosts' logins cannot be followed until a person acts, with why; on `unwatched` ones new keys are not
+    noticed, or not all.
     """
 
     version: str
@@ -48,6 +54,11 @@ class SelfReport:
     inventory: str = ""
     prometheus: str = ""
     backlog: Backlog = Backlog()  # noqa: RUF009 - frozen
+    watched: bool = False
+    alerts: Fault | None = None
+    alerts_heard: datetime | None = None
+    unfollowed: Mapping[str, str] = field(default_factory=dict)
+    unwatched: Mapping[str, str] = field(default_factory=dict)
 
 
 def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
@@ -64,6 +75,9 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
         _("There are no charts: {problem}").format(problem=cut_units(report.prometheus, 500))
         if report.prometheus
         else "",
+        _("No alert would arrive. {why}").format(why=way_fault(report.alerts.part, report.alerts.detail, locale))
+        if report.alerts
+        else "",
         locale.ngettext(
             "{n} earlier request has no known outcome.",
             "{n} earlier requests have no known outcome.",
@@ -72,6 +86,8 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
         if report.unfinished
         else "",
         *_undelivered(report.backlog, now, locale),
+        *unfollowed(report.unfollowed, locale),
+        *unwatched(report.unwatched, locale),
     ]
     rows = [
         (_("version"), report.version),
@@ -82,6 +98,10 @@ def health(report: SelfReport, now: datetime, locale: Locale) -> Message:
     if report.telegram:
         ago = _("{time} ago").format(time=locale.ago(poll)) if poll is not None else _("never")
         rows.append((_("Telegram heard"), ago))
+    if report.watched:
+        heard = report.alerts_heard
+        since = _("{time} ago").format(time=locale.ago((now - heard).total_seconds())) if heard else _("not yet")
+        rows.append((_("alerts heard"), since))
     counts = (f"{count} {_(PHASES[phase])}" for phase, count in report.connections.items() if count)
     if hosts := " · ".join(counts):
         rows.append((_("hosts"), hosts))

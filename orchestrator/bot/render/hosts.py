@@ -10,14 +10,16 @@ from enum import StrEnum
 from orchestrator.bot.language import Locale
 from orchestrator.bot.message import Button, Message
 from orchestrator.bot.phrases import translate
+from orchestrator.bot.render.kinds import Kind, kind_button
 from orchestrator.bot.render.markup import COLUMNS, bold, cut, esc, lines, pad, pre, table, width
 from orchestrator.bot.render.outcome import WORDS
+from orchestrator.bot.render.pages import Page
 from orchestrator.fleet import Vitals, VitalsAnswer
+from orchestrator.monitor.query import Metric
 from orchestrator.ssh.result import Status
 from orchestrator.ssh.state import HostState, Phase
 
 PAGE = 20
-HIGH = 0.9  # ratio from which a number is a warning, until thresholds can be set
 NAME = 10  # columns; a longer name gets a line of its own
 
 
@@ -35,10 +37,14 @@ MARKS = {Health.UP: "🟢", Health.WARNING: "🟡", Health.DOWN: "🔴", Health.
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """A host as it is known: its connection, and its newest reading, if any was asked for."""
+    """A host as it is known: its connection, and its newest reading, if any was asked for.
+
+    `limits` are the ratios from which CPU, memory and disk are a warning.
+    """
 
     name: str
     state: HostState
+    limits: tuple[float, float, float]
     answer: VitalsAnswer | None = None
 
     @property
@@ -48,7 +54,7 @@ class HostView:
             failed = self.state.phase is not Phase.UP and self.state.reason  # also while it is tried once more
             return Health.DOWN if failed or self.state.phase in (Phase.BACKOFF, Phase.PARKED) else Health.UNKNOWN
         if self.answer.vitals is not None:
-            return Health.WARNING if _strained(self.answer.vitals) else Health.UP
+            return Health.WARNING if self._strained(self.answer.vitals) else Health.UP
         # It answered, though not what was asked; or it is connected, but slow.
         connected = self.state.phase is Phase.UP or self.answer.status is Status.FAILED
         return Health.WARNING if connected else Health.DOWN
@@ -58,6 +64,14 @@ class HostView:
         """True when somebody should look."""
         return self.health in (Health.WARNING, Health.DOWN)
 
+    def _strained(self, vitals: Vitals) -> bool:
+        """Memory or disk nearly full; or processors busy now, with more work than processors for five minutes."""
+        cpu, memory, disk = (
+            ratio is not None and ratio >= limit for ratio, limit in zip(_ratios(vitals), self.limits, strict=True)
+        )
+        lasting = vitals.load is not None and vitals.cpus is not None and vitals.load[1] > vitals.cpus
+        return memory or disk or (cpu and lasting)
+
 
 def hosts(
     views: Sequence[HostView], locale: Locale, *, page: int, only: bool, complete: bool, now: datetime
@@ -65,13 +79,11 @@ def hosts(
     """One page of the list, `only` those in trouble if asked. `complete`: no more answers are waited for."""
     _ = locale.gettext
     listed = [view for view in views if view.troubled] if only else list(views)
-    pages = max(1, -(-len(listed) // PAGE))
-    page = min(max(page, 0), pages - 1)
-    shown = listed[page * PAGE : (page + 1) * PAGE]
-    body = pre(_table(shown, now, locale)) if shown else esc(_("No host has a problem.") if complete else "…")
+    part = Page(listed, page, PAGE)
+    body = pre(_table(part.shown, now, locale)) if listed else esc(_("No host has a problem.") if complete else "…")
     parked = sum(view.state.phase is Phase.PARKED for view in views) if complete else 0
     tail = _("as of {time}").format(time=locale.clock(now)) if complete else _("asking …")
-    return Message(lines((bold(_summary(views, locale)), body, esc(tail))), _buttons(page, pages, only, parked, locale))
+    return Message(lines((bold(_summary(views, locale)), body, esc(tail))), _buttons(part, parked, locale, only=only))
 
 
 def _summary(views: Sequence[HostView], locale: Locale) -> str:
@@ -144,32 +156,23 @@ def _ratios(vitals: Vitals) -> tuple[float | None, float | None, float | None]:
     return vitals.cpu, vitals.memory, vitals.disk.used if vitals.disk else None
 
 
-def _strained(vitals: Vitals) -> bool:
-    """Memory or disk nearly full; or processors busy now, with more work than processors for five minutes."""
-    cpu, memory, disk = (ratio is not None and ratio >= HIGH for ratio in _ratios(vitals))
-    lasting = vitals.load is not None and vitals.cpus is not None and vitals.load[1] > vitals.cpus
-    return memory or disk or (cpu and lasting)
-
-
 def _percent(ratio: float | None) -> str:
     if ratio is None:
         return "–"
     return f"{ratio:.0%}"
 
 
-def _buttons(page: int, pages: int, only: bool, parked: int, locale: Locale) -> tuple[tuple[Button, ...], ...]:
+def _buttons(part: Page[HostView], parked: int, locale: Locale, *, only: bool) -> tuple[tuple[Button, ...], ...]:
     _ = locale.gettext
-
-    def button(label: str, page: int, only: bool, verb: str = "agents.show") -> Button:
-        return Button(label, verb, {"page": str(page), "only": "yes" if only else ""})
-
-    row = [button("↻", page, only, "agents.refresh")]
-    row.append(button(_("All hosts") if only else _("Problems only"), 0, not only))
-    if page > 0:
-        row.append(button(f"◂ {page}/{pages}", page - 1, only))
-    if page < pages - 1:
-        row.append(button(f"{page + 2}/{pages} ▸", page + 1, only))
+    chosen, other = {"only": "yes" if only else ""}, {"only": "" if only else "yes"}
+    here = {"page": str(part.number), **chosen}
+    row = (
+        Button("↻", "agents.refresh", here),
+        Button(_("All hosts") if only else _("Problems only"), "agents.show", {"page": "0", **other}),
+        *part.buttons("agents.show", chosen),
+    )
+    card = kind_button(Kind.CARD, Metric.CPU, "all", locale)
     if not parked:
-        return (tuple(row),)
+        return row, (card,)
     label = locale.ngettext("Try {n} refused host again", "Try {n} refused hosts again", parked).format(n=parked)
-    return tuple(row), (button(label, page, only, "agents.retry"),)
+    return row, (Button(label, "agents.retry", here), card)

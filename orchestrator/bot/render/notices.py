@@ -1,37 +1,19 @@
-"""Messages that nobody asked for: what is in the outbox, as its reader should see it."""
+"""Messages that nobody asked for and that need nothing but what their letter says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.bot.language import Locale
+from orchestrator.bot.language import N_, Locale
 from orchestrator.bot.message import Message
 from orchestrator.bot.phrases import translate
-from orchestrator.bot.render.markup import Html, bold, cut_units, esc, lines
-from orchestrator.store import Letter
+from orchestrator.bot.render.alertway import alerts_heard, alerts_silent
+from orchestrator.bot.render.markup import bold, cut_units, esc, lines
 
-LATE_S = 60.0
 PART = 1000  # UTF-16 units of what was found in a file
 
 Compose = Callable[[Mapping[str, Any], Locale], Message]
-
-
-def notice(letter: Letter, locale: Locale, *, repeated: bool = False) -> Message:
-    """The message of a letter. One that comes late says so; one that may have been shown before (`repeated`), too.
-
-    Raises LookupError for a letter of a kind that this version does not know.
-    """
-    _ = locale.gettext
-    message = _KINDS[letter.kind](letter.payload, locale)
-    notes = []
-    if (datetime.now(UTC) - letter.put_at).total_seconds() > LATE_S:
-        notes.append(esc("⌛ " + _("Late: this was at {time}.").format(time=locale.clock(letter.put_at))))
-    if repeated:
-        notes.append(esc("↻ " + _("Sent again: whether it arrived before is not known.")))
-    return replace(message, html=lines((Html(message.html), *notes)))
 
 
 def _inventory_broken(payload: Mapping[str, Any], locale: Locale) -> Message:
@@ -62,7 +44,30 @@ def _set_aside(payload: Mapping[str, Any], locale: Locale) -> Message:
     return Message(lines((bold(head), esc(told), esc(tail))), silent=False)
 
 
-_KINDS: Mapping[str, Compose] = {
+def _broken(head: str) -> Compose:
+    """The notice of a configuration that was edited and cannot be used."""
+
+    def notice(payload: Mapping[str, Any], locale: Locale) -> Message:
+        _ = locale.gettext
+        stays = _("What was in force before stays so.")
+        return Message(
+            lines((bold(f"⚠ {_(head)}"), esc(cut_units(str(payload["problem"]), PART)), esc(stays))), silent=False
+        )
+
+    return notice
+
+
+def _mended(head: str) -> Compose:
+    return lambda _, locale: Message(bold(f"✅ {locale.gettext(head)}"))
+
+
+NOTICES: Mapping[str, Compose] = {
+    "rules.broken": _broken(N_("The alert rules cannot be used")),
+    "rules.mended": _mended(N_("The alert rules are in order again")),
+    "alertmanager.broken": _broken(N_("The configuration of Alertmanager cannot be used")),
+    "alertmanager.mended": _mended(N_("The configuration of Alertmanager is in order again")),
+    "alerts.heard": alerts_heard,
+    "alerts.silent": alerts_silent,
     "inventory.broken": _inventory_broken,
     "inventory.mended": _inventory_mended,
     "outbox.set_aside": _set_aside,

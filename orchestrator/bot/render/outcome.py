@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from orchestrator.bot.language import N_, Locale
 from orchestrator.bot.phrases import translate
+from orchestrator.bot.render.markup import COLUMNS, cut
 from orchestrator.ssh.result import Result, Status
 
 MARKS: Mapping[Status, str] = {
@@ -32,6 +34,22 @@ WORDS: Mapping[Status, str] = {
 }
 
 
+class Answer(Protocol):
+    """What one host answers, whatever was asked."""
+
+    @property
+    def host(self) -> str:
+        """Its name in the inventory."""
+
+    @property
+    def status(self) -> Status:
+        """Whether it answered at all, and if not, what became of it."""
+
+    @property
+    def detail(self) -> str:
+        """Why, in one line of English; may be empty."""
+
+
 def word(result: Result, locale: Locale) -> str:
     """``ok``, ``exit 3``, ``unreachable`` ..."""
     _ = locale.gettext
@@ -43,6 +61,16 @@ def word(result: Result, locale: Locale) -> str:
 def reason(detail: str, locale: Locale) -> str:
     """A detail in brackets, or nothing."""
     return f" ({translate(detail, locale)})" if detail else ""
+
+
+def unanswered(answer: Answer, locale: Locale) -> str:
+    """``⛔ db1 · unreachable``: of a host that did not say what it was asked."""
+    return f"{MARKS[answer.status]} {answer.host} · {locale.gettext(WORDS[answer.status])}"
+
+
+def unanswered_line(answer: Answer, locale: Locale) -> str:
+    """The same with why, among the lines of other hosts: ``⛔ db1 · unreachable (connection refused)``."""
+    return cut(unanswered(answer, locale) + reason(answer.detail, locale), 2 * COLUMNS)
 
 
 def size(count: int) -> str:

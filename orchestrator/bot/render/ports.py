@@ -10,7 +10,8 @@ from orchestrator.bot.language import Locale
 from orchestrator.bot.message import TEXT_LIMIT, Button, Document, Message
 from orchestrator.bot.phrases import translate
 from orchestrator.bot.render.markup import COLUMNS, Html, bold, cut, esc, length, lines, pre, shown, table, width
-from orchestrator.bot.render.outcome import MARKS, WORDS
+from orchestrator.bot.render.outcome import unanswered, unanswered_line
+from orchestrator.bot.render.pages import Page
 from orchestrator.fleet import Ownership, Port, PortsAnswer, Process
 from orchestrator.ssh.result import Status
 
@@ -54,26 +55,21 @@ def listening(ports: Sequence[Port]) -> list[Listening]:
 def ports(answer: PortsAnswer, page: int, spared: frozenset[int], locale: Locale) -> Message:
     """The ports of one host, a page of them. Ports in `spared` get no close button."""
     _ = locale.gettext
-    again = Button("↻", "ports.show", {"host": answer.host, "page": str(page)})
-    if answer.status is not Status.OK:
-        return Message(lines((bold(_unread(answer, locale)), esc(translate(answer.detail, locale)))), ((again,),))
-    rows = listening(answer.ports)
-    pages = max(1, -(-len(rows) // PAGE))
-    page = min(max(page, 0), pages - 1)
-    on_page = rows[page * PAGE : (page + 1) * PAGE]
-    both = {row.port for row in rows if row.protocol == "tcp"} & {row.port for row in rows if row.protocol == "udp"}
+    rows = Page(listening(answer.ports), page, PAGE)
+    place, known = {"host": answer.host}, answer.status is Status.OK
+    again = Button("↻", "ports.show", {**place, "page": str(rows.number if known else page)})
+    if not known:
+        return Message(lines((bold(unanswered(answer, locale)), esc(translate(answer.detail, locale)))), ((again,),))
+    both = {port.port for port in answer.ports if port.protocol == "tcp"}
+    both &= {port.port for port in answer.ports if port.protocol == "udp"}
     closing = [
         _close(answer.host, protocol, port, named=port in both)
-        for protocol, port in dict.fromkeys((row.protocol, row.port) for row in on_page if _closable(row, spared))
+        for protocol, port in dict.fromkeys((row.protocol, row.port) for row in rows.shown if _closable(row, spared))
     ]
-    turn = [
-        Button(label, "ports.show", {"host": answer.host, "page": str(number)})
-        for label, number in ((f"◂ {page}/{pages}", page - 1), (f"{page + 2}/{pages} ▸", page + 1))
-        if 0 <= number < pages
-    ]
+    turn = rows.buttons("ports.show", place)
     keys = [*(closing[start : start + ROW] for start in range(0, len(closing), ROW)), [again, *turn]]
     return Message(
-        lines((bold("🔌 " + _heading(answer, locale)), pre(_table(on_page, locale)), _footer(answer, locale))),
+        lines((bold("🔌 " + _heading(answer, locale)), pre(_table(rows.shown, locale)), _footer(answer, locale))),
         tuple(tuple(row) for row in keys),
     )
 
@@ -99,8 +95,7 @@ def ports_of_many(answers: Sequence[PortsAnswer], waiting: int, locale: Locale) 
 
 def _section(answer: PortsAnswer, locale: Locale) -> Html:
     if answer.status is not Status.OK:
-        because = f" ({translate(answer.detail, locale)})" if answer.detail else ""
-        return esc(cut(_unread(answer, locale) + because, 2 * COLUMNS))
+        return esc(unanswered_line(answer, locale))
     listed = pre(_table(listening(answer.ports), locale))
     return lines((bold(_heading(answer, locale)), listed, _footer(answer, locale)))
 
@@ -108,22 +103,21 @@ def _section(answer: PortsAnswer, locale: Locale) -> Html:
 def _brief(answers: Sequence[PortsAnswer], locale: Locale) -> list[Html]:
     """A line a host, those that did not answer first."""
     ordered = sorted(answers, key=lambda answer: answer.status is Status.OK)
-    brief = [
-        esc(cut(_heading(answer, locale) if answer.status is Status.OK else _unread(answer, locale), 2 * COLUMNS))
-        for answer in ordered[:BRIEF]
-    ]
+    brief = [_line(answer, locale) for answer in ordered[:BRIEF]]
     if (more := len(answers) - BRIEF) > 0:
         brief.append(esc(locale.ngettext("… and {n} more host", "… and {n} more hosts", more).format(n=more)))
     return brief
 
 
+def _line(answer: PortsAnswer, locale: Locale) -> Html:
+    if answer.status is not Status.OK:
+        return esc(unanswered_line(answer, locale))
+    return esc(cut(_heading(answer, locale), 2 * COLUMNS))
+
+
 def _heading(answer: PortsAnswer, locale: Locale) -> str:
     n = len(listening(answer.ports))
     return f"{answer.host} · " + locale.ngettext("{n} listening", "{n} listening", n).format(n=n)
-
-
-def _unread(answer: PortsAnswer, locale: Locale) -> str:
-    return f"{MARKS[answer.status]} {answer.host} · {locale.gettext(WORDS[answer.status])}"
 
 
 def _table(rows: Sequence[Listening], locale: Locale) -> str:

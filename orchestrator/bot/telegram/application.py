@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from telegram import BotCommand, Update
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from orchestrator.bot.language import Catalogues, Languages
+from orchestrator.bot.letters import Letters
 from orchestrator.bot.redact import Redactor
 from orchestrator.bot.router import Router
 from orchestrator.bot.telegram.chat import Parts, TelegramChat
@@ -37,7 +38,8 @@ MENUS: Final[Mapping[str, str | None]] = {"en": None, "zh_TW": "zh"}  # our lang
 class TelegramFace:
     """Serves the people of `allowed` (numeric user ids) over the Bot API.
 
-    `api_url` is the root of a Bot API server, None for Telegram's own. `now` gives Unix time.
+    `api_url` is the root of a Bot API server, None for Telegram's own. `targets` are the chats to tell what is in the
+    outbox, made into messages by `letters`. `now` gives Unix time.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class TelegramFace:
         catalogues: Catalogues,
         inbox: Inbox,
         outbox: Outbox,
+        targets: Callable[[], Iterable[ChatTarget]],
+        letters: Letters,
         buttons: Buttons,
         redactor: Redactor,
         pace: Pace = Pace(),  # noqa: B008 - frozen
@@ -84,6 +88,8 @@ class TelegramFace:
         )
         self._notifier = Notifier(
             outbox=outbox,
+            targets=targets,
+            letters=letters,
             deliverer=self._deliverer,
             open_chat=lambda target: TelegramChat(parts, _owner(target), "", catalogues.locale("en")),
             languages=languages,
@@ -97,6 +103,11 @@ class TelegramFace:
     def last_poll(self) -> float | None:
         """Unix time of the last getUpdates that succeeded; None before the first."""
         return self._poller.last_poll
+
+    @property
+    def hung(self) -> bool:
+        """Whether polling has come to a halt that only a new process ends; an outage of Telegram is none."""
+        return self._poller.hung
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then let requests and answers under way finish within a bound.

@@ -95,12 +95,24 @@ class TelegramChat:
         self._shown[handle] = item
         return handle
 
-    async def deliver(self, message: Message) -> int:
-        """Send a message, without its document, as one call to Telegram; returns its id.
+    async def deliver(self, message: Message, *, reply_to: int | None = None) -> int:
+        """Send a message, under its document if it has one, as one call to Telegram; returns its id.
 
-        For those who queue it themselves: nothing is retried, what goes wrong is raised.
+        For those who queue it themselves: nothing is retried, what goes wrong is raised. A file or a picture that
+        Telegram refuses is left out.
         """
-        return await self._create(_Shown(message))
+        markup = await self._reply_markup(_Shown(message))
+        if document := message.document:
+            try:
+                return await self._send_document(document, message, markup)
+            except BadRequest as error:
+                log.warning("a message goes out without its document: %s", error)
+        return await self._send(message, markup, reply_to)
+
+    async def revise(self, message_id: int, message: Message) -> bool:
+        """Show something else in a message, as one call to Telegram, as `deliver`; False when it is there no more."""
+        item = _Shown(message, message_id=message_id)
+        return await self._change(item, message_id, await self._reply_markup(item))
 
     async def edit(self, message_id: int, message: Message) -> None:
         """Show something else in a message; returns before it is shown."""
@@ -135,6 +147,13 @@ class TelegramChat:
         message, message_id = item.wanted, item.message_id
         assert message_id is not None
         markup = await self._reply_markup(item)
+        if not await self._change(item, message_id, markup):
+            item.message_id = await self._send(message, markup)
+        return item.message_id or message_id
+
+    async def _change(self, item: _Shown, message_id: int, markup: Markup) -> bool:
+        """Bring a message to its newest state; False when it cannot be edited any more."""
+        message = item.wanted
         inline = markup if isinstance(markup, InlineKeyboardMarkup) else None
 
         async def put(text: str, mode: ParseMode | None) -> None:
@@ -155,21 +174,23 @@ class TelegramChat:
         except BadRequest as error:
             reason = error.message.lower()
             if any(gone in reason for gone in GONE):
-                item.message_id = await self._send(message, markup)
-            elif "message is not modified" not in reason:
+                return False
+            if "message is not modified" not in reason:
                 raise
-        return item.message_id or message_id
+        return True
 
-    async def _send(self, message: Message, markup: Markup) -> int:
+    async def _send(self, message: Message, markup: Markup, reply_to: int | None = None) -> int:
         if message.picture is None:
-            return await self._send_text(message, markup)
+            return await self._send_text(message, markup, reply_to)
         try:
-            return await self._send_picture(message, message.picture, markup)
+            return await self._send_picture(message, message.picture, markup, reply_to)
         except BadRequest as error:  # the text matters more than the picture
             log.warning("a message goes out without its picture: %s", error)
-            return await self._send_text(message, markup)
+            return await self._send_text(message, markup, reply_to)
 
-    async def _send_picture(self, message: Message, picture: Document, markup: Markup) -> int:
+    async def _send_picture(
+        self, message: Message, picture: Document, markup: Markup, reply_to: int | None = None
+    ) -> int:
         async def put(caption: str, mode: ParseMode | None) -> int:
             sent = await self._client.bot.send_photo(
                 self._chat_id,
@@ -179,13 +200,32 @@ class TelegramChat:
                 reply_markup=markup,
                 disable_notification=message.silent,
                 message_thread_id=self._sender.topic_id,
+                reply_parameters=_reply(reply_to),
                 filename=picture.name,
             )
             return sent.message_id
 
         return await self._put(message.html, put, CAPTION_LIMIT)
 
-    async def _send_text(self, message: Message, markup: Markup) -> int:
+    async def _send_document(self, document: Document, message: Message, markup: Markup) -> int:
+        content = await asyncio.to_thread(self._redactor.content, document.content)
+
+        async def put(caption: str, mode: ParseMode | None) -> int:
+            sent = await self._client.bot.send_document(
+                self._chat_id,
+                content,
+                caption,
+                parse_mode=mode,
+                reply_markup=markup,
+                disable_notification=message.silent,
+                message_thread_id=self._sender.topic_id,
+                filename=document.name,
+            )
+            return sent.message_id
+
+        return await self._put(message.html, put, CAPTION_LIMIT)
+
+    async def _send_text(self, message: Message, markup: Markup, reply_to: int | None = None) -> int:
         async def put(text: str, mode: ParseMode | None) -> int:
             sent = await self._client.bot.send_message(
                 self._chat_id,
@@ -194,6 +234,7 @@ class TelegramChat:
                 reply_markup=markup,
                 disable_notification=message.silent,
                 message_thread_id=self._sender.topic_id,
+                reply_parameters=_reply(reply_to),
                 link_preview_options=NO_PREVIEW,
             )
             return sent.message_id
@@ -207,7 +248,6 @@ class TelegramChat:
             text = _("📄 The file has {size} MB; Telegram takes 50 at most. Nothing was attached.")
             return await self._send_text(Message(text.format(size=size // 1_000_000)), None)
         content = await asyncio.to_thread(self._redactor.content, document.content)
-        reply = item.message_id and ReplyParameters(item.message_id, allow_sending_without_reply=True)
         sent = await self._migrating(
             lambda: self._client.bot.send_document(
                 self._chat_id,
@@ -215,7 +255,7 @@ class TelegramChat:
                 filename=document.name,
                 disable_notification=True,
                 message_thread_id=self._sender.topic_id,
-                reply_parameters=reply or None,
+                reply_parameters=_reply(item.message_id),
             )
         )
         return sent.message_id
@@ -269,6 +309,11 @@ class TelegramChat:
     def _row(self, button: Button) -> ButtonRow:
         requester = self._requester if button.personal else ""
         return ButtonRow(button.verb, button.args, requester, button.lifetime, button.once)
+
+
+def _reply(message_id: int | None) -> ReplyParameters | None:
+    """An answer to a message, which may have been deleted."""
+    return ReplyParameters(message_id, allow_sending_without_reply=True) if message_id else None
 
 
 def _size(message: Message) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 from telegram import Bot
-from telegram.error import BadRequest, Forbidden, RetryAfter, TelegramError
+from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
 from orchestrator.bot.telegram.pace import Pace
@@ -134,3 +134,16 @@ class _Request(HTTPXRequest):
 class _Bot(Bot):
     async def raw(self, method: str, data: dict[str, Any], read_timeout: float) -> Any:
         return await self._post(method, data, read_timeout=read_timeout)
+
+
+async def introduced(token: SecretStr, api_url: str | None) -> str:
+    """Our own name at Telegram, asked once. Raises OSError when it does not answer, ValueError when it refuses."""
+    client = Client(token, api_url, Pace())
+    try:
+        return (await client.bot.get_me()).username or ""
+    except InvalidToken:
+        raise ValueError("Telegram rejects the token") from None
+    except TelegramError as error:
+        raise OSError(f"Telegram does not answer: {brief(error)}") from None
+    finally:
+        await client.close()

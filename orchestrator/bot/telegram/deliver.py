@@ -99,6 +99,12 @@ class Deliverer:
             line.task = asyncio.create_task(self._serve(line), name=f"deliver to {chat_id}")
         return done
 
+    def made(self, chat_id: int, count: int) -> None:
+        """Another process has just made so many calls for a chat: they count towards its rate."""
+        allowance = self._line(chat_id).allowance
+        while count > 0 and allowance.take():
+            count -= 1
+
     async def close(self) -> None:
         """Take nothing more, deliver what waits within the bound, and give up the rest."""
         self._closed = True

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 KINDS: Final = ("message", "callback_query")
 REPLACED_IN_VAIN = 5
 REJECTED_IN_A_ROW = 5
+HUNG_AFTER = 4  # times as long as a poll may take
 
 Accept = Callable[[Mapping[str, Any]], Awaitable[None]]
 
@@ -46,7 +47,17 @@ class Poller:
         self._rejected = 0
         self._replaced = 0
         self._alive_at = time.monotonic()
+        self._asking_since: float | None = None
         self.last_poll: float | None = None
+
+    @property
+    def hung(self) -> bool:
+        """Whether a question to Telegram neither got an answer nor failed, long after it had to do either.
+
+        An outage is no such thing: it makes questions fail, and no new process would help.
+        """
+        since = self._asking_since
+        return since is not None and time.monotonic() - since > HUNG_AFTER * self._pace.wedged_after
 
     async def run(self) -> None:
         """Poll until cancelled.
@@ -71,8 +82,12 @@ class Poller:
 
     async def _poll(self) -> None:
         # The HTTP client has timeouts of its own; this one holds when it hangs all the same.
-        async with asyncio.timeout(self._pace.wedged_after):
-            updates = await self._client.updates(self._offset, KINDS)
+        self._asking_since = time.monotonic()
+        try:
+            async with asyncio.timeout(self._pace.wedged_after):
+                updates = await self._client.updates(self._offset, KINDS)
+        finally:
+            self._asking_since = None
         self._alive_at = time.monotonic()
         self._replaced = 0
         self.last_poll = time.time()

@@ -147,6 +147,7 @@ class Reception:
 
     async def _chat(self, sender: Sender) -> tuple[TelegramChat, Locale]:
         actor = _actor(sender)
+        await self._languages.hear(actor.id, sender.hint)
         locale = self._catalogues.locale(await self._languages.of(actor.id, sender.hint))
         return self._open_chat(sender, actor.id, locale), locale
 

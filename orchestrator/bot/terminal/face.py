@@ -20,9 +20,9 @@ from prompt_toolkit.output import Output
 
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import Catalogues, Languages
+from orchestrator.bot.letters import Letters, marked
 from orchestrator.bot.message import Message
 from orchestrator.bot.render.markup import esc
-from orchestrator.bot.render.notices import notice
 from orchestrator.bot.render.problem import problem
 from orchestrator.bot.router import Router
 from orchestrator.bot.runs import Runs
@@ -32,7 +32,7 @@ from orchestrator.bot.terminal.screen import Drawn, Screen, Transcript
 from orchestrator.control import Actor
 from orchestrator.errors import OrchestratorError, StoreError
 from orchestrator.inventory import Inventory
-from orchestrator.store import Buttons, Outbox
+from orchestrator.store import Buttons, Letter, Outbox
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class Terminal:
     languages: Languages
     catalogues: Catalogues
     outbox: Outbox
+    letters: Letters
     inventory: Callable[[], Inventory]
     actor: Actor
     state: Path
@@ -64,9 +65,12 @@ class Terminal:
             return await self.converse()
         return await self._transcribe(_lines(stdin), stdout)
 
-    async def script(self, commands: Sequence[str | None], stdout: TextIO | None = None) -> int:
+    async def script(
+        self, commands: Sequence[str | None] | AsyncGenerator[str | None], stdout: TextIO | None = None
+    ) -> int:
         """Serve the given lines one after the other and print the exchange; None taps the first button put up last."""
-        return await self._transcribe(_each(commands), stdout or sys.stdout)
+        lines = _each(commands) if isinstance(commands, Sequence) else commands
+        return await self._transcribe(lines, stdout or sys.stdout)
 
     async def converse(self, input_: Input | None = None, output: Output | None = None) -> int:
         """Serve a person: commands run beside the prompt, Ctrl-C stops them, Ctrl-D leaves."""
@@ -132,13 +136,29 @@ class Terminal:
             try:
                 last = await self.outbox.newest() if last is None else last
                 await self.outbox.arrival()
-                for letter in await self.outbox.since(last):
-                    last = letter.id
-                    locale = self.catalogues.locale(await self.languages.of(self.actor.id, self.hint))
-                    await chat.send(notice(letter, locale))
+                if letters := await self.outbox.since(last):
+                    last = letters[-1].id
+                    await self._show(letters, chat)
             except StoreError as error:
                 log.error("the outbox cannot be read: %s", error)
                 await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _show(self, letters: Sequence[Letter], chat: TerminalChat) -> None:
+        """Each as a message; very many of a kind as one."""
+        locale = self.catalogues.locale(await self.languages.of(self.actor.id, self.hint))
+        for kind in dict.fromkeys(letter.kind for letter in letters):
+            same = [letter for letter in letters if letter.kind == kind]
+            if digest := self.letters.digest(same, locale):
+                await chat.send(digest)
+                continue
+            for letter in same:
+                try:
+                    message = await self.letters.compose(letter, locale)
+                except Exception:  # what cannot be read must not end the chat
+                    log.exception("outbox no. %d (%s) cannot be shown", letter.id, letter.kind)
+                    continue
+                if message:
+                    await chat.send(marked(message, letter, locale))
 
     def _chat(self, screen: Screen) -> TerminalChat:
         return TerminalChat(self.buttons, self.actor.id, screen, self.state / "files")
