@@ -23,7 +23,7 @@ _UNKNOWN = 4
 
 
 def init(context: typer.Context, no_passphrase: NoPassphrase = False, passphrase_from: PassphraseFile = None) -> None:
-    """Make our own certificate authority: a key that vouches for us and one that vouches for hosts."""
+    """Make our own certificate authority. A key that vouches for us and one that vouches for hosts."""
     from orchestrator.cli.output import note
     from orchestrator.ssh import Trust, make_authority, refuse_a_second_authority
 
@@ -40,7 +40,7 @@ def init(context: typer.Context, no_passphrase: NoPassphrase = False, passphrase
 
 
 def show(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the authority's keys, the hosts' certificates with their ends, and what is revoked."""
+    """Show the authority's keys, certificates and revocations. The hosts' certificates with when they end."""
     from orchestrator.cli.output import note, print_json, print_table
     from orchestrator.ssh import Authority, Keys
 
@@ -83,7 +83,7 @@ def sign_host(
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long the certificates are valid.")] = 365,
     as_json: AsJson = False,
 ) -> int:
-    """Sign the pinned keys of hosts: certificates for their addresses, which then need no pin."""
+    """Sign the pinned keys of hosts. Certificates for their addresses, which then need no pin."""
     from orchestrator.cli.output import note, print_json
     from orchestrator.control import Face, SignHosts
     from orchestrator.errors import KeyFileError
@@ -124,7 +124,7 @@ def revoke(
     target: Annotated[str, typer.Argument(metavar="HOST|FILE", help="A host, or a file with a public key.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> int:
-    """Never trust a host's keys again, or a public key, nor what it signed."""
+    """Never trust a host's keys or a public key again. Nor anything that it signed."""
     from orchestrator.cli.output import note
     from orchestrator.control import Face, RevokeKeys
     from orchestrator.errors import KeyFileError, Refused

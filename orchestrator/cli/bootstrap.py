@@ -76,7 +76,7 @@ def bootstrap(
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Make hosts managed: pinned, with an account of ours, hostctl and node_exporter. A second run changes nothing."""
+    """Make hosts managed. Pinned, with an account of ours, hostctl and node_exporter. Once more changes nothing."""
 
     async def work(app: App, stop: asyncio.Event) -> int:
         from orchestrator.bootstrap import Manner

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.asking import ask
 from orchestrator.cli.session import Interrupted, confirm, home_of, local_actor, run_with_app
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def exec_(
     max_fail: Annotated[int | None, typer.Option(min=0, help="Begin no more when more than this many failed.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Run a command on all hosts of a pattern at once; identical outputs are shown once."""
+    """Run a command on all hosts of a pattern at once. Identical outputs are shown once."""
     from orchestrator.cli.output import print_json, print_report
     from orchestrator.cli.progress import Progress
     from orchestrator.control import Exec, Face, evidence
@@ -93,30 +94,19 @@ def exec_(
 
 
 def ports(context: typer.Context, pattern: Pattern, as_json: AsJson = False) -> int:
-    """Show listening sockets with the processes and units that hold them."""
-    from orchestrator.cli.output import print_json, print_ports
-    from orchestrator.cli.progress import Progress
-    from orchestrator.control import Face, ListPorts, evidence
-    from orchestrator.fleet import PortsAnswer, exit_status
+    """Show listening ports, with the processes and units behind."""
+    from orchestrator.cli.output import print_ports
+    from orchestrator.control import ListPorts
 
-    async def work(app: App, stop: asyncio.Event) -> int:
-        chosen = app.inventory.select(pattern)
-        found: dict[str, PortsAnswer] = {}
-        async with app.door.open(local_actor(Face.CLI), ListPorts(chosen)) as passage:
-            with Progress(chosen, "ports") as progress:
-                async with aclosing(app.fleet.ports(chosen, stop=stop)) as answers:
-                    async for answer in answers:
-                        progress.answered(answer.host)
-                        found[answer.host] = answer
-            passage.record(evidence.of_answers(found.values()))
-        ordered = [found[name] for name in chosen.names if name in found]
-        if as_json:
-            print_json({"hosts": [answer.to_json() for answer in ordered]})
-        else:
-            print_ports(ordered)
-        return exit_status(answer.status for answer in ordered)
-
-    return run_with_app(home_of(context), work)
+    return ask(
+        context,
+        pattern,
+        ListPorts,
+        lambda app, chosen, stop: app.fleet.ports(chosen, stop=stop),
+        print_ports,
+        what="ports",
+        as_json=as_json,
+    )
 
 
 def close(
@@ -125,7 +115,7 @@ def close(
     port: Annotated[str, typer.Argument(metavar="PORT", help="8080, or 53/udp.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> int:
-    """Free a port: show what holds it, ask, end exactly that, and look again."""
+    """Free a port: end exactly what holds it. Shows it and asks before, looks again after."""
     from orchestrator.cli.output import note, print_closing, print_targets, unreached
     from orchestrator.control import ClosePort, Face, ListPorts, evidence
     from orchestrator.errors import Refused

@@ -77,7 +77,7 @@ def import_(
     ],
     check_only: Preview = False,
 ) -> int:
-    """Take over hosts from another list of hosts, and say what was done with each."""
+    """Take over hosts from another list, and say what became of each."""
     from orchestrator.cli.output import note
     from orchestrator.inventory import load_file
 
@@ -91,7 +91,7 @@ def import_(
 
 
 def check(context: typer.Context) -> None:
-    """Read the whole inventory and say what is wrong or doubtful, with file and line."""
+    """Read the whole inventory and say what is wrong or doubtful. With file and line."""
     from orchestrator.cli.output import note, plural
     from orchestrator.inventory import load
 
@@ -108,7 +108,7 @@ def show(
     pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="Which hosts.")] = "all",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> None:
-    """Show all that the inventory says of hosts; what looks like a secret is not shown."""
+    """Show all that the inventory says of hosts. What looks like a secret is not shown."""
     from orchestrator.cli.output import print_json, print_table
     from orchestrator.inventory import load
 

@@ -31,7 +31,7 @@ def init(
     no_passphrase: NoPassphrase = False,
     passphrase_from: PassphraseFile = None,
 ) -> None:
-    """Make our key pair (Ed25519), encrypted with a passphrase that is asked for."""
+    """Make our key pair (Ed25519), encrypted with a passphrase. It is asked for."""
     from orchestrator.cli.output import note
     from orchestrator.ssh import make_key, refuse_a_second_key
 
@@ -45,7 +45,7 @@ def init(
 
 
 def show(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show our keys with their fingerprints, and what each is for; never a private half."""
+    """Show our keys, their fingerprints, what each is for. Never a private half."""
     from orchestrator.cli.output import note, print_json, print_table
     from orchestrator.ssh import Succession, Turn, kept_keys
 

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from orchestrator.cli import authority, bootstrap, fleet, inventory, keys, mon, play, rotate, serve
+from orchestrator.cli import (
+    alerts,
+    authority,
+    blocking,
+    bootstrap,
+    demo,
+    doctor,
+    fleet,
+    inventory,
+    keys,
+    loginrules,
+    logins,
+    mon,
+    play,
+    rotate,
+    serve,
+    sessions,
+    thresholds,
+    units,
+)
 from orchestrator.cli.session import INTERRUPTED
 from orchestrator.errors import OrchestratorError
 from orchestrator.version import __version__
@@ -39,13 +59,25 @@ cli.command()(fleet.hosts)
 cli.command("exec")(fleet.exec_)
 cli.command()(fleet.ports)
 cli.command()(fleet.close)
+cli.command()(sessions.top)
+cli.command()(sessions.who)
+cli.command()(sessions.kick)
+cli.command()(blocking.block)
+cli.command()(blocking.unblock)
 cli.command()(bootstrap.bootstrap)
 cli.command()(bootstrap.retire)
 cli.command()(play.play)
+cli.command()(logins.logins)
+cli.command("login-rules")(loginrules.login_rules)
 cli.command()(mon.mon)
+cli.command()(alerts.alerts)
+cli.command()(alerts.silence)
+cli.command()(thresholds.threshold)
 cli.command()(serve.chat)
 cli.command()(serve.serve)
-cli.command()(serve.demo)
+cli.command()(demo.demo)
+cli.command()(units.units)
+cli.command()(doctor.doctor)
 cli.add_typer(host_keys, name="keys")
 cli.add_typer(files, name="inventory")
 
@@ -56,33 +88,46 @@ def main() -> NoReturn:
     0 all well, 1 failed on a host, 2 usage, 3 refused, 4 a host not reached or lost, 130 interrupted.
     """
     _have_streams()
+    status = _run()
+    if status != INTERRUPTED:
+        sys.exit(status)
+    # CPython ends with SIGINT itself, whatever status it is told, when an interrupt came within exec(), as classes are
+    # made with it while modules load (run_eval_code_obj in its pythonrun.c).
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
+
+
+def _run() -> int:
+    """The exit status of what the command line asks for."""
     try:
         status = cli(standalone_mode=False)
         sys.stdout.flush()
     except OrchestratorError as error:
         _say(str(error))
-        sys.exit(error.exit_status)
+        return error.exit_status
     except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        return int(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); say nothing more, also not while the interpreter shuts down.
         _discard_output()
-        sys.exit(1)
+        return 1
     except OSError as error:
         # Most likely our output, into a full disk.
         _discard_output()
         _say(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
-        sys.exit(2)
+        return 2
     except typer.TyperException as error:
         message = error.format_message()
         if message.startswith("Usage:"):  # asked for nothing: that is a question, not a mistake
             print(message, file=sys.stderr)
         else:
             _say(_usage(error))
-        sys.exit(2)
-    sys.exit(status if isinstance(status, int) else 0)
+        return 2
+    return status if isinstance(status, int) else 0
 
 
 def _have_streams() -> None:
@@ -99,8 +144,10 @@ def _discard_output() -> None:
 
 
 def _usage(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    return f"{error.format_message().rstrip('.')}. Try: {context.command_path if context else 'orchestrator'} --help"
+    context, what = getattr(error, "ctx", None), error.format_message().rstrip(".")
+    if context and "unexpected extra argument" in what and context.params.get("pattern"):
+        return f"{what}. Several hosts are one pattern, with commas: web1,web2"
+    return f"{what}. Try: {context.command_path if context else 'orchestrator'} --help"
 
 
 def _say(line: str) -> None:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.fleet import AsJson
+from orchestrator.cli.pictures import write_picture
 from orchestrator.cli.session import home_of, local_actor, run_with_app
 
 if TYPE_CHECKING:
     from orchestrator.app import App
+    from orchestrator.bot.render.kinds import Kind
+    from orchestrator.home import Home
     from orchestrator.monitor.query import Metric
     from orchestrator.monitor.window import Window
     from orchestrator.readings import History, Now
@@ -33,13 +36,18 @@ def mon(
     png: Annotated[
         Path | None, typer.Option("--png", metavar="FILE", help="Draw a chart [of the last 5 minutes].")
     ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="line|heat|bars|spread|card", help="What --png draws [line].")
+    ] = "line",
     as_json: AsJson = False,
 ) -> int:
-    """Show a reading of hosts, or with a time how it went; --png draws that."""
+    """Show a reading of hosts, or how it went. --png draws that."""
     from orchestrator.monitor.window import parse, split
 
     metric = _metric(what)
     agent, times = split(words or [])
+    if kind != "line":
+        return _picture(home_of(context), _kind(kind, png, times, as_json=as_json), metric, agent, png)
 
     async def work(app: App, stop: asyncio.Event) -> int:  # noqa: ARG001 - each step is bounded in itself
         from orchestrator.control import Face, ShowMetric
@@ -63,12 +71,48 @@ def mon(
 
 def _metric(word: str) -> Metric:
     from orchestrator.errors import UsageError
-    from orchestrator.monitor.query import Metric
+    from orchestrator.monitor.query import USUAL
 
-    try:
-        return Metric(word)
-    except ValueError:
-        raise UsageError(f"{word[:20]!r} cannot be read", remedy=f"Say one of: {', '.join(Metric)}") from None
+    for metric in USUAL:
+        if metric == word:
+            return metric
+    raise UsageError(f"{word[:20]!r} cannot be read", remedy=f"Say one of: {', '.join(USUAL)}")
+
+
+def _kind(word: str, png: Path | None, times: Sequence[str], *, as_json: bool) -> Kind:
+    from orchestrator.bot.render.kinds import Kind
+    from orchestrator.errors import UsageError
+
+    if word not in tuple(Kind):
+        raise UsageError(f"{word[:20]!r} cannot be drawn", remedy=f"Say one of: line, {', '.join(Kind)}")
+    if png is None or times or as_json:
+        raise UsageError("--kind is for pictures of its own time", remedy="Give --png FILE, no time and no --json")
+    return Kind(word)
+
+
+def _picture(home: Home, kind: Kind, metric: Metric, agent: str, png: Path | None) -> int:
+    """Draw hosts, all of them when none are named; 4 when there are some of which nothing is known."""
+
+    async def work(app: App, stop: asyncio.Event) -> int:  # noqa: ARG001 - each step is bounded in itself
+        from orchestrator.bot.language import Catalogues
+        from orchestrator.bot.render.pictures import Asked
+        from orchestrator.bot.sketch import sketch
+        from orchestrator.cli.output import note, reason
+        from orchestrator.control import Face, ShowMetric
+
+        hosts = app.inventory.select(agent or "all")
+        asked = Asked(kind, metric, hosts[0].name if len(hosts) == 1 else agent or "all", datetime.now(UTC))
+        async with app.door.open(local_actor(Face.CLI), ShowMetric(hosts, metric.value)) as passage:
+            drawn = await sketch(asked, hosts, app.readings, app.settings.zone)
+            status = {name: {"status": "unknown" if name in drawn.whys else "ok"} for name in hosts.names}
+            passage.record({"hosts": status})
+        for host, why in drawn.whys.items():
+            note(f"{host}: no reading: {reason(why)}")
+        if png is not None and not drawn.empty:
+            await write_picture(png, drawn.picture(Catalogues(app.settings.zone).locale("en"), dark=False))
+        return 4 if drawn.whys else 0
+
+    return run_with_app(home, work)
 
 
 def _tell_now(metric: Metric, found: Sequence[Now], *, as_json: bool) -> frozenset[str]:
@@ -126,10 +170,6 @@ def _tell_history(metric: Metric, history: History, window: Window, *, as_json: 
 async def _draw(file: Path, metric: Metric, what: str, history: History, window: Window, app: App) -> None:
     from orchestrator.bot.language import Catalogues
     from orchestrator.bot.render.readings import View, chart
-    from orchestrator.cli.output import note
-    from orchestrator.monitor.charts import Charts
 
     locale = Catalogues(app.settings.zone).locale("en")
-    png = await Charts().draw(chart(View(metric, what, window), history, locale, dark=False))
-    await asyncio.to_thread(file.write_bytes, png)
-    note(f"chart in {file}")
+    await write_picture(file, chart(View(metric, what, window), history, locale, dark=False))

@@ -60,7 +60,7 @@ def play(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every host's whole result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> int:
-    """Run a playbook, written in Ansible's YAML, on the hosts it names."""
+    """Run a playbook (Ansible's YAML) on the hosts that it names."""
     chosen, skipped = _split(tags), _split(skip_tags)
     told = {"limit": [limit] if limit else [], "tags": chosen, "skip tags": skipped}
     options = "; ".join(f"{name} {','.join(values)}" for name, values in told.items() if values)

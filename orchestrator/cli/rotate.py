@@ -27,7 +27,8 @@ def rotate(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> int:
-    """Replace our key on hosts: put a new one beside it, prove it, remove the old one, see it refused.
+    """Replace our key on hosts, without being locked out. The new one is put beside it and proven, then the old
+    one is removed and seen refused.
 
     Safe to interrupt anywhere: run it again to go on, and to finish hosts that were away.
     """

@@ -1,92 +1,83 @@
-"""The verbs that stay: serve, chat, demo."""
+"""The verbs that stay: serve, chat."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from orchestrator.cli.demobootstrap import bootstrap_demo
-from orchestrator.cli.session import home_of, interrupt_on_signals, local_actor, run_with_app, signals_held
+from orchestrator.cli.session import home_of, local_actor, run_with_app
 
 if TYPE_CHECKING:
     from orchestrator.app import App
-    from orchestrator.demo import DemoFleet
+    from orchestrator.faces import Faces
 
 
 def serve(context: typer.Context) -> int:
-    """Run everything that stays: the Telegram bot, a connection to every host, the metrics; until SIGTERM or Ctrl-C."""
+    """Run all that stays: bot, connections, alerts and metrics. Until SIGTERM or Ctrl-C."""
 
     async def work(app: App, stop: asyncio.Event) -> int:
         from orchestrator.faces import Faces
+        from orchestrator.systemd.notify import Systemd
 
         logging.getLogger("orchestrator").setLevel(logging.INFO)
         with app.home.alone("serve"):
             faces = Faces(app)
             faces.bot_token()  # before anything is begun that must be ended
             faces.charts.warm()
-            async with app.connected(), app.listening(faces.gauges), app.monitored():
+            async with app.connected(), monitoring(app, faces), Systemd().told(faces.trouble):
                 await faces.serve_telegram(stop)
         return 0
 
-    return run_with_app(home_of(context), work, until_stopped=True)
+    return run_with_app(home_of(context), work, until_stopped=True, telegram=True)
 
 
 def chat(context: typer.Context) -> int:
-    """Talk to the fleet on the terminal, with the same commands as in Telegram."""
+    """Chat with the fleet on the terminal, as in Telegram."""
 
     async def work(app: App, stop: asyncio.Event) -> int:
-        return await _converse(app, stop)
+        return await converse(app, stop)
 
     return run_with_app(home_of(context), work)
 
 
-def demo() -> int:
-    """Try it: a small fleet of real SSH hosts on this machine, and a chat."""
-    from orchestrator.demo import demo_fleet
-    from orchestrator.home import Home
+@asynccontextmanager
+async def monitoring(app: App, faces: Faces) -> AsyncIterator[None]:
+    """Have metrics and alerts, and follow who logs in, while the block lasts."""
+    from orchestrator.alerts.heartbeat import beating
 
-    alone = not (sys.stdin.isatty() and sys.stdout.isatty())
-    hosts = ExitStack()
-    interrupt_on_signals()  # else its hosts would outlive a terminal that is closed
-    try:
-        with signals_held():  # interrupted half-way, a host could outlive us unseen
-            fleet = hosts.enter_context(demo_fleet())
-        print(_introduction(fleet, alone))
-
-        async def work(app: App, stop: asyncio.Event) -> int:
-            script = fleet.script if alone else ()
-            await bootstrap_demo(app, stop)
-            return await _converse(app, stop, script, telegram=app.settings.bot_token is not None)
-
-        return run_with_app(Home(fleet.home), work)
-    finally:
-        with signals_held():
-            hosts.close()
+    heartbeat = app.settings.heartbeat_url
+    async with app.listening(faces.gauges), app.monitored(), app.followed(), beating(heartbeat, faces.ailment):
+        yield
 
 
-def _introduction(fleet: DemoFleet, alone: bool) -> str:
-    first = "\n".join(f"  {command}" for command in fleet.commands)
-    return (
-        "Three SSH hosts are running on this machine: web1, web2 and db1.\n"
-        f"{'These commands are now run in their chat' if alone else 'This is their chat. Try'}:\n{first}\n"
-        f"A forgotten web server listens on {fleet.port}: /op_stop web1 {fleet.port} closes it.\n"
-        + ("" if alone else "/help lists all, Ctrl-D leaves and cleans up.\n")
-    )
+async def converse(
+    app: App,
+    stop: asyncio.Event,
+    script: AsyncGenerator[str | None] | None = None,
+    *,
+    telegram: bool = False,
+    monitored: bool = False,
+    followed: bool = False,
+) -> int:
+    """Chat on the terminal until its end or `stop`, with a `script` instead of a person if there is one.
 
-
-async def _converse(app: App, stop: asyncio.Event, script: Sequence[str | None] = (), *, telegram: bool = False) -> int:
-    """Chat on the terminal until its end or `stop`; with `telegram`, serve that meanwhile."""
+    With `telegram`, that is served meanwhile; with `monitored`, there are metrics and alerts, and logins are followed,
+    as they are with `followed` alone.
+    """
     from orchestrator.control import Face
     from orchestrator.faces import Faces
 
-    async with app.connected():
+    async with app.connected(), AsyncExitStack() as stack:
         faces, leave = Faces(app), asyncio.Event()
+        if monitored:
+            await stack.enter_async_context(monitoring(app, faces))
+        elif followed:
+            await stack.enter_async_context(app.followed())
         serving = asyncio.create_task(faces.serve_telegram(leave)) if telegram else None
         talking = asyncio.create_task(faces.converse(local_actor(Face.TERMINAL), script=script))
         stopped = asyncio.create_task(stop.wait())

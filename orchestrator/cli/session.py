@@ -44,19 +44,24 @@ class Interrupted(Refused):
 
 
 def run_with_app(
-    home: Home, work: Callable[[App, asyncio.Event], Awaitable[int]], *, until_stopped: bool = False
+    home: Home,
+    work: Callable[[App, asyncio.Event], Awaitable[int]],
+    *,
+    until_stopped: bool = False,
+    telegram: bool = False,
 ) -> int:
     """Open everything for `home`, run `work`, close; returns the exit status.
 
     The event given to `work` is set by the first Ctrl-C, SIGTERM or SIGHUP: `work` then stops what it does on the
     hosts and returns, and the status is 130, or that of `work` when it runs `until_stopped`. A second one abandons it.
+    Only with `telegram` the bot token is read.
     """
     from orchestrator.app import App
 
     async def body() -> int:
         stop = asyncio.Event()
         with_signals(stop)
-        async with App.open(home, ask_passphrase=partial(ask_passphrase, stop)) as app:
+        async with App.open(home, ask_passphrase=partial(ask_passphrase, stop), telegram=telegram) as app:
             status = await work(app, stop)
         return INTERRUPTED if stop.is_set() and not until_stopped else status
 

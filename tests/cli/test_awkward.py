@@ -192,3 +192,16 @@ class TestMoments:
             _, err = process.communicate(timeout=60)
         assert (process.returncode, "nothing was done" in err) == (130, True), err
         assert f'"port": {fleet.port}' in orchestrator(fleet.home, "ports", "web1", "--json").out
+
+
+def test_a_wrong_bot_token_is_no_matter_of_verbs_that_need_none(fleet: DemoFleet) -> None:
+    wrong = {"BOT_TOKEN": "hunter2", "ALLOWED_USERS": ""}
+    assert orchestrator(fleet.home, "exec", "web1", "--", "true", **wrong).status == 0
+    served = orchestrator(fleet.home, "serve", **wrong)
+    assert (served.status, "BOT_TOKEN: does not look like a bot token" in served.err) == (2, True)
+
+
+def test_several_hosts_are_one_pattern(fleet: DemoFleet) -> None:
+    ran = orchestrator(fleet.home, "bootstrap", "web1", "web2")
+    assert ran.status == 2
+    assert "Several hosts are one pattern, with commas: web1,web2" in ran.err

@@ -91,7 +91,7 @@ def test_no_data_is_no_success(fleet: DemoFleet, url: str, tmp_path: Path) -> No
     told = orchestrator(fleet.home, "mon", "cpu", "web1", before, "3", "--json", PROMETHEUS_URL=url)
     assert told.status == 4
     assert told.json["series"] == []
-    assert told.json["missing"] == {"web1": "no samples then"}
+    assert re.fullmatch(r"its first sample is of (\d{4}-\d\d-\d\d )?\d\d:\d\d", told.json["missing"]["web1"])
 
 
 def test_without_prometheus(fleet: DemoFleet) -> None:
@@ -118,3 +118,28 @@ def test_what_makes_no_sense(fleet: DemoFleet, words: list[str], said: str) -> N
     told = orchestrator(fleet.home, "mon", *words)
     assert told.status == 2
     assert said in told.err
+
+
+def test_other_kinds_of_pictures(fleet: DemoFleet, url: str, tmp_path: Path) -> None:
+    for kind, hosts, status in (("heat", "web1", 0), ("bars", "all", 0), ("spread", "all", 0), ("card", "all", 4)):
+        file = tmp_path / f"{kind}.png"
+        metric = "disk" if kind == "bars" else "mem"
+        told = orchestrator(fleet.home, "mon", metric, hosts, "--png", str(file), "--kind", kind, PROMETHEUS_URL=url)
+        assert told.status == status, told.err
+        assert told.out == ""
+        with Image.open(file) as image:
+            assert image.size[0] == 1280
+        assert ("web2: no reading: its scrapes fail" in told.err) == (kind == "card")
+
+
+def test_kinds_that_make_no_sense(fleet: DemoFleet, tmp_path: Path) -> None:
+    file = str(tmp_path / "x.png")
+    for words in (["--kind", "pie", "--png", file], ["--kind", "card"], ["30", "--kind", "card", "--png", file]):
+        told = orchestrator(fleet.home, "mon", "cpu", "all", *words)
+        assert told.status == 2
+        assert len(told.err.splitlines()) == 1
+    without = orchestrator(
+        fleet.home, "mon", "cpu", "all", "--kind", "card", "--png", file, PROMETHEUS_URL="http://127.0.0.1:9"
+    )
+    assert without.status == 4
+    assert "Prometheus gives no answer: connection refused" in without.err

@@ -129,7 +129,7 @@ def test_a_failure_takes_out_its_host_only(fleet: DemoFleet, tmp_path: Path) -> 
     )
     ran = play(fleet, path)
     assert ran.status == 1
-    assert "  ✖ breaks  1 failed web1  1 skipped" in ran.out.splitlines()
+    assert "\n  ✖ breaks  1 failed web1  1 skipped" in ran.out, "how long it took follows where that is worth saying"
     assert "      web2: here" in ran.out.splitlines()
 
 

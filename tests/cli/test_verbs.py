@@ -207,10 +207,11 @@ class TestPortsAndClose:
             victim.wait()
 
     def _close(self, victim: subprocess.Popen[bytes], port: int) -> None:
-        from orchestrator.demo import _wait_for, demo_fleet
+        from orchestrator.demo import demo_fleet
+        from orchestrator.demo.processes import wait_for
 
         with demo_fleet() as fleet:
-            _wait_for(("127.0.0.1", port), "victim", fleet.home)
+            wait_for(("127.0.0.1", port), "victim", fleet.home / "web.log")
             asked = orchestrator(fleet.home, "close", "web1", str(port))
             assert asked.status == 3
             assert f"pid {victim.pid}" in asked.err
@@ -292,7 +293,7 @@ class TestErrors:
             assert len(ran.err.splitlines()) == 1, ran.err
 
     def test_settings_name_the_variable(self, fleet: DemoFleet) -> None:
-        ran = orchestrator(fleet.home, "exec", "web1", "--", "true", BOT_TOKEN="oops-a-secret")
+        ran = orchestrator(fleet.home, "serve", BOT_TOKEN="oops-a-secret")
         assert ran.status == 2
         assert ran.err.startswith("orchestrator: BOT_TOKEN: does not look like a bot token")
         assert "oops-a-secret" not in ran.err
