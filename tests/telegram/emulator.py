@@ -193,7 +193,7 @@ class Telegram(LoBotApiEmulator):  # type: ignore[misc]  # the emulator has no t
 
     # What can be seen.
 
-    async def expect(self, wanted: Callable[[Shown], bool], *, within: float = 10.0, after: int = 0) -> Shown:
+    async def expect(self, wanted: Callable[[Shown], bool], *, within: float = 40.0, after: int = 0) -> Shown:
         """The newest message that fits, waiting for it; `after` ignores messages up to that id.
 
         Fails with everything that is shown.
@@ -208,17 +208,17 @@ class Telegram(LoBotApiEmulator):  # type: ignore[misc]  # the emulator has no t
         assert found is not None
         return found
 
-    async def answered(self, query_id: str, *, within: float = 10.0) -> str:
+    async def answered(self, query_id: str, *, within: float = 40.0) -> str:
         """The notice that a tap was answered with, waiting for it."""
         await self._until(lambda: query_id in self._answers(), within, "the tap was not answered")
         return self._answers()[query_id]
 
-    async def called(self, method: str, count: int = 1, *, within: float = 10.0) -> list[Call]:
+    async def called(self, method: str, count: int = 1, *, within: float = 40.0) -> list[Call]:
         """The calls of a method, refused ones too, waiting until there are `count`."""
         await self._until(lambda: len(self.of(method)) >= count, within, f"{count} calls of {method}")
         return self.of(method)
 
-    async def drained(self, *, within: float = 10.0) -> None:
+    async def drained(self, *, within: float = 40.0) -> None:
         """Wait until the bot has taken (and by asking for later ones, confirmed) every update."""
         inbox = self._update_queues._state(self.token)
         await self._until(lambda: not inbox.updates, within, "updates are left")
@@ -281,10 +281,11 @@ class Telegram(LoBotApiEmulator):  # type: ignore[misc]  # the emulator has no t
             raise ApiRefusal("Bad Request: query is too old and response timeout expired or query ID is invalid")
         if method == "editMessageMedia":
             return self._change_picture(fields, uploads)
-        text = fields.get("caption" if method == "sendPhoto" else "text")
+        captioned = method in ("sendPhoto", "sendDocument")
+        text = fields.get("caption" if captioned else "text")
         if method in ("sendMessage", "editMessageText") and fields.get("parse_mode") == "HTML":
             fields["text"] = visible(str(text))
-        if method == "sendPhoto":
+        if captioned and text:
             fields["caption"] = self._caption(str(text), fields.get("parse_mode"))
         if method == "editMessageText":
             self._judge_edit(fields, str(text))
@@ -335,7 +336,7 @@ class Telegram(LoBotApiEmulator):  # type: ignore[misc]  # the emulator has no t
     def _show(self, result: dict[str, Any], fields: dict[str, Any], html: str, uploads: dict[str, Any]) -> None:
         chat_id, message_id = int(fields["chat_id"]), int(result["message_id"])
         item = self.shown.setdefault((chat_id, message_id), Shown(chat_id, message_id))
-        item.text = str(fields.get("caption" if "photo" in result else "text", ""))
+        item.text = str(fields.get("caption" if {"photo", "document"} & result.keys() else "text", ""))
         item.html, item.buttons = html, _inline(fields)
         item.versions.append(item.text)
         if "message_id" in fields:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from orchestrator.bot.conversation import Request
 from orchestrator.bot.language import Catalogues, Languages
+from orchestrator.bot.letters import Letters
 from orchestrator.bot.message import Button, Document, Message
 from orchestrator.bot.redact import Redactor
 from orchestrator.bot.router import CommandSpec, Router
@@ -25,7 +26,7 @@ from tests.telegram.emulator import ANN, MEI, Telegram
 PNG = b"\x89PNG\r\n\x1a\n"
 # Everything that is waited for, shortened; what is measured keeps its proportions.
 QUICK = Pace(
-    poll=1.0, answer=0.5, first_pause=0.05, longest_pause=0.2, wedged_after=2.0, shown=0.5, keep=30.0, drain=1.0
+    poll=1.0, answer=2.0, first_pause=0.05, longest_pause=0.2, wedged_after=5.0, shown=2.0, keep=60.0, drain=1.0
 )
 
 
@@ -36,12 +37,13 @@ def picture_of(text: str) -> Message:
 
 
 class Commands:
-    """Commands that only talk. `ran` is what ran, in order; `hold` keeps /wait waiting."""
+    """Commands that only talk. `ran` is what ran, in order; `hold` keeps /wait waiting, once it is `waiting`."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
         self.requests: list[Request] = []
         self.hold = asyncio.Event()
+        self.waiting = asyncio.Event()
 
     def router(self, buttons: Buttons, catalogues: Catalogues) -> Router:
         """A router of them."""
@@ -92,6 +94,7 @@ class Commands:
         """Run until released, stopped or cancelled."""
         self.note(request)
         shown = await request.chat.send(Message("running", ((Button("Stop", "stop"),),)))
+        self.waiting.set()
         try:
             await self.hold.wait()
         except asyncio.CancelledError:
@@ -162,6 +165,7 @@ class Running:
         self.database = database
         self.outbox = outbox
         self.preferences = Preferences(database)
+        self.chats: list[ChatTarget] = []
         self.stop = stop
         self.task = asyncio.create_task(face.run(stop))
 
@@ -181,11 +185,13 @@ async def serving(
     redactor: Redactor | None = None,
     now: Callable[[], float] = time.time,
     targets: Sequence[ChatTarget] = (),
+    administrators: Sequence[ChatTarget] = (),
+    letters: Letters | None = None,
 ) -> AsyncIterator[Running]:
     """Run a face against `tg`, with its database in `folder`; at the end it is stopped and must end well."""
     database = await Database.open(folder / "orchestrator.db")
     buttons, catalogues, commands = Buttons(database), Catalogues(), Commands()
-    outbox = Outbox(database, targets)
+    outbox, chats = Outbox(database, targets, administrators), list(dict.fromkeys((*targets, *administrators)))
     face = TelegramFace(
         token=SecretStr(tg.token),
         api_url=tg.url,
@@ -195,6 +201,8 @@ async def serving(
         catalogues=catalogues,
         inbox=Inbox(database),
         outbox=outbox,
+        targets=lambda: chats,
+        letters=letters or Letters({}, {}),
         buttons=buttons,
         redactor=redactor or Redactor(),
         pace=pace,
@@ -202,6 +210,7 @@ async def serving(
     )
     stop = asyncio.Event()
     running = Running(face, commands, database, outbox, stop)
+    running.chats = chats
     try:
         yield running
     finally:

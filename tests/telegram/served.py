@@ -39,8 +39,9 @@ class Served:
     environment: dict[str, str]
 
     async def crash(self) -> None:
-        """Kill it, as by a power cut, and start it again."""
-        self.process.kill()
+        """Kill it, as by a power cut, unless that was done already, and start it again."""
+        if self.process.returncode is None:
+            self.process.kill()
         await self.process.wait()
         self.process = await _start(self.environment, self.printed)
 
@@ -81,6 +82,7 @@ async def served(tg: Telegram, home: Path, **settings: str) -> AsyncIterator[Ser
         "ORCHESTRATOR_HOME": str(home),
         "LISTEN": f"127.0.0.1:{port}",
         "PROMETHEUS_URL": "http://127.0.0.1:9",  # nobody is there; a test that wants one says so
+        "ALERTMANAGER_URL": "http://127.0.0.1:9",
         "TZ": "Asia/Taipei",
         "no_proxy": "127.0.0.1",
         **settings,

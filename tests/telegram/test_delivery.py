@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,7 +38,7 @@ async def test_fast_edits_become_few_and_the_last_one_shows(tg: Telegram, bot: R
     await tg.expect(lambda item: item.text == "100 of 100", within=15)
     edits = tg.of("editMessageText")
     assert 2 <= len(edits) <= 5
-    assert min(b.at - a.at for a, b in pairwise(edits)) > 0.95
+    assert min(b.at - a.at for a, b in pairwise(edits)) > 0.8
     assert bot.ran == ["count 100"]
     database = sqlite3.connect(tmp_path / "orchestrator.db")
     assert database.execute("SELECT count(*) FROM buttons").fetchone() == (1,), "edits reuse the ids of their buttons"
@@ -54,17 +53,16 @@ async def test_a_429_holds_only_its_own_chat(tg: Telegram, bot: Running) -> None
         retry_after=2,
         matches=lambda fields: int(fields["chat_id"]) == ANN.id,
     )
-    began = time.monotonic()
     await tg.say(ANN, "/echo first")
     await tg.say(ANN, "/echo second")
     await tg.called("sendMessage")
     await tg.say(MEI, "/echo other")
     await tg.expect(lambda item: item.text == "other")
-    assert time.monotonic() - began < 1
     await tg.expect(lambda item: item.text == "second")
     assert [item.text for item in tg.in_chat(ANN.id)] == ["first", "second"]
-    refused, repeated = [call.at for call in tg.of("sendMessage") if call.fields["text"] == "first"]
-    assert repeated - refused >= 2
+    refused, other, repeated = [call for call in tg.of("sendMessage") if call.fields["text"] in ("first", "other")]
+    assert other.fields["text"] == "other", "between the two"
+    assert repeated.at - refused.at >= 2
     assert len(bot.ran) == 3
 
 

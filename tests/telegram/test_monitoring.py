@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from PIL import Image
 
 from orchestrator.monitor.client import PrometheusClient
+from orchestrator.settings import ChatTarget
+from orchestrator.store import Database, Outbox
+from orchestrator.summary import LETTER
 from tests import sshd
 from tests.monitor.endpoint import node_exporter
 from tests.monitor.prometheus import LOOPBACK, answers
@@ -74,18 +78,20 @@ def picture(item: Shown) -> Image.Image:
 
 
 @pytest.mark.usefixtures("prometheus")
-async def test_readings_and_charts(tg: Telegram) -> None:
+async def test_readings_and_charts(tg: Telegram, tmp_path: Path) -> None:
     # The value of one host: Prometheus has it.
     await tg.say(ANN, "/mon_cpu web1")
     value = await tg.expect(lambda item: "web1" in item.text and bool(item.labels), within=20)
     assert re.match(r"(🟢|🟡) CPU · web1 · \d+%\nas of \d\d:", value.text)
-    assert value.labels == ["↻", "1 h", "6 h", "24 h", "7 d"]
+    assert value.labels == ["↻", "1 h", "6 h", "24 h", "7 d", "Top"]
 
     # A chart of it, in a message of its own, with the figures under it.
     await tg.tap(value, "1 h")
     chart = await tg.expect(lambda item: item.picture is not None, within=30)
     assert chart.message_id > value.message_id
-    assert re.match(r"📈 CPU · web1 · \d+%\nlast \d+% · average \d+% · highest \d+%\n(\S+ )?\d\d:\d\d – ", chart.text)
+    assert re.match(
+        r"📈 CPU · web1 · \d+%\nlast \d+% · average \d+% · highest \d+%\nℹ Data since .*\n(\S+ )?\d\d:", chart.text
+    )
     assert "• 1 h" in chart.labels
     light = picture(chart)
     assert light.getpixel((2, 2)) == (255, 255, 255)
@@ -129,3 +135,23 @@ async def test_readings_and_charts(tg: Telegram) -> None:
     await tg.say(ANN, "/mon_mem")
     server = await tg.expect(lambda item: "Memory · Server" in item.text, within=20)
     assert PERCENT.search(server.text)
+
+    # Pictures of the fleet are messages of their own, and change in place.
+    await tg.say(ANN, "/agents")
+    agents = await tg.expect(lambda item: "Card" in item.labels and "asking" not in item.text, within=30)
+    await tg.tap(agents, "Card")
+    card = await tg.expect(lambda item: item.picture is not None and "🔴 db1" in item.text, within=30)
+    assert re.match(
+        r"🖥 3 hosts · .*1 down · .*1 unknown\n🔴 db1 · down .*\n(🟡 web1 .*\n)?⚪ web2 · its exporter", card.text
+    )
+    await tg.tap(card, "7 d")
+    assert (await tg.expect(lambda item: "• 7 d" in item.labels and "db1" in item.text)).message_id == card.message_id
+
+    # The daily summary comes by itself, with its picture, from whichever process put it into the outbox.
+    database = await Database.open(tmp_path / "home" / "state" / "orchestrator.db")
+    outbox = Outbox(database, [ChatTarget(ANN.id)])
+    await outbox.add(LETTER, {"at": time.time(), "alerts": 2}, key="summary of a test")
+    told = await tg.expect(lambda item: item.text.startswith("🗓 3 hosts"), within=30)
+    assert told.picture
+    assert "2 alerts in the last 24 h\n🔴 db1" in told.text
+    await database.close()

@@ -16,11 +16,18 @@ from tests.telegram.emulator import ANN, Telegram
 from tests.telegram.face import QUICK, Running, serving
 
 
-async def logged(caplog: pytest.LogCaptureFixture, text: str, within: float = 10.0) -> None:
+async def logged(caplog: pytest.LogCaptureFixture, text: str, within: float = 40.0) -> None:
     """Wait until the log holds `text`."""
     async with asyncio.timeout(within):
         while text not in caplog.text:  # noqa: ASYNC110 - the log is what is waited for
             await asyncio.sleep(0.01)
+
+
+async def begin_waiting(tg: Telegram, bot: Running) -> None:
+    """Let a command run that waits, and knows that its message is there."""
+    await tg.say(ANN, "/wait")
+    await tg.expect(lambda item: item.text == "running")
+    await asyncio.wait_for(bot.commands.waiting.wait(), 40)
 
 
 async def test_away_at_start(tg: Telegram, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -36,13 +43,12 @@ async def test_away_at_start(tg: Telegram, tmp_path: Path, caplog: pytest.LogCap
         await tg.say(ANN, "/echo again")
         await tg.expect(lambda item: item.text == "again")
         assert bot.face.last_poll is not None
-        assert 0 <= time.time() - bot.face.last_poll < 5
+        assert 0 <= time.time() - bot.face.last_poll < 30
         assert len(tg.of("setMyCommands")) == 2
 
 
 async def test_away_for_a_while_with_an_answer_to_give(tg: Telegram, bot: Running) -> None:
-    await tg.say(ANN, "/wait")
-    await tg.expect(lambda item: item.text == "running")
+    await begin_waiting(tg, bot)
     await tg.proxy.down()
     bot.commands.hold.set()
     await tg.say(ANN, "/echo meanwhile")
@@ -56,12 +62,12 @@ async def test_away_for_a_while_with_an_answer_to_give(tg: Telegram, bot: Runnin
 
 async def test_edits_of_a_message_that_is_still_unsent_become_one_message(tg: Telegram, bot: Running) -> None:
     await tg.say(ANN, "/late")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while not bot.ran:  # noqa: ASYNC110 - the command's start is what is waited for
             await asyncio.sleep(0.01)
     await tg.proxy.down()
     bot.commands.hold.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while len(bot.ran) < 2:  # noqa: ASYNC110 - the command's end is what is waited for
             await asyncio.sleep(0.01)
     await tg.proxy.up()
@@ -71,8 +77,7 @@ async def test_edits_of_a_message_that_is_still_unsent_become_one_message(tg: Te
 
 
 async def test_black_hole(tg: Telegram, bot: Running, caplog: pytest.LogCaptureFixture) -> None:
-    await tg.say(ANN, "/wait")
-    await tg.expect(lambda item: item.text == "running")
+    await begin_waiting(tg, bot)
     await tg.proxy.silence()
     bot.commands.hold.set()
     await logged(caplog, "replacing the HTTP client")
@@ -86,12 +91,12 @@ async def test_black_hole(tg: Telegram, bot: Running, caplog: pytest.LogCaptureF
 
 async def test_a_message_into_a_black_hole_is_neither_lost_nor_repeated(tg: Telegram, bot: Running) -> None:
     await tg.say(ANN, "/late")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while not bot.ran:  # noqa: ASYNC110 - the command's start is what is waited for
             await asyncio.sleep(0.01)
     await tg.proxy.silence()
     bot.commands.hold.set()
-    await asyncio.sleep(3)  # how long it is silent: several time-outs of a call
+    await asyncio.sleep(3 * QUICK.answer)  # how long it is silent
     await tg.proxy.speak()
     await tg.expect(lambda item: item.text == "2 of 2")
     assert len(tg.in_chat(ANN.id)) == 1
@@ -100,8 +105,7 @@ async def test_a_message_into_a_black_hole_is_neither_lost_nor_repeated(tg: Tele
 @pytest.mark.slow
 async def test_an_outage_of_forty_seconds_at_real_speed(tg: Telegram, tmp_path: Path) -> None:
     async with serving(tg, tmp_path, pace=Pace()) as bot:
-        await tg.say(ANN, "/wait")
-        await tg.expect(lambda item: item.text == "running")
+        await begin_waiting(tg, bot)
         await tg.proxy.down()
         bot.commands.hold.set()
         began = time.monotonic()
@@ -109,9 +113,9 @@ async def test_an_outage_of_forty_seconds_at_real_speed(tg: Telegram, tmp_path: 
         await tg.say(ANN, "/echo meanwhile")
         await asyncio.sleep(25)
         await tg.proxy.up()
-        await tg.expect(lambda item: item.text == "done", within=12)
-        await tg.expect(lambda item: item.text == "meanwhile", within=12)
-        assert 40 < time.monotonic() - began < 55
+        await tg.expect(lambda item: item.text == "done", within=35)
+        await tg.expect(lambda item: item.text == "meanwhile", within=35)
+        assert 40 < time.monotonic() - began < 80
         assert bot.ran == ["wait", "echo meanwhile"]
         assert len(tg.in_chat(ANN.id)) == 2
 
@@ -178,7 +182,7 @@ async def test_a_rejected_token_is_a_setting_to_mend(tg: Telegram, tmp_path: Pat
     tg.refuse("getMe", status, "Unauthorized")
     with pytest.raises(SettingsError, match="BOT_TOKEN") as caught:
         async with serving(tg, tmp_path) as bot:
-            await asyncio.wait([bot.task], timeout=5)
+            await asyncio.wait([bot.task], timeout=40)
     assert tg.token not in str(caught.value)
     assert caught.value.__suppress_context__
 
@@ -190,18 +194,17 @@ async def test_a_passing_401_is_lived_through_and_a_lasting_one_not(tg: Telegram
             await tg.say(ANN, "/echo alive")
             await tg.expect(lambda item: item.text == "alive")
             tg.refuse("getUpdates", 401, "Unauthorized", times=100)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(40):
                 await asyncio.wait([bot.task])
 
 
 async def test_stopping_tells_what_became_of_running_work(tg: Telegram, tmp_path: Path) -> None:
     async with serving(tg, tmp_path) as bot:
-        await tg.say(ANN, "/wait")
-        await tg.expect(lambda item: item.text == "running")
+        await begin_waiting(tg, bot)
         began = time.monotonic()
         bot.stop.set()
-        await asyncio.wait([bot.task], timeout=10)
-        assert QUICK.drain <= time.monotonic() - began < 3 * QUICK.drain + 1
+        await asyncio.wait([bot.task], timeout=40)
+        assert QUICK.drain <= time.monotonic() - began < 3 * QUICK.drain + 15
     assert [item.text for item in tg.in_chat(ANN.id)] == ["cancelled: the outcome is unknown"]
 
 
@@ -209,13 +212,12 @@ async def test_stopping_is_bounded_while_telegram_is_away(
     tg: Telegram, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(tg, tmp_path) as bot:
-        await tg.say(ANN, "/wait")
-        await tg.expect(lambda item: item.text == "running")
+        await begin_waiting(tg, bot)
         await tg.proxy.silence()
         bot.commands.hold.set()
         await asyncio.sleep(0.1)  # so that the answer is on its way
         began = time.monotonic()
         bot.stop.set()
-        await asyncio.wait([bot.task], timeout=20)
-        assert time.monotonic() - began < 5
+        await asyncio.wait([bot.task], timeout=40)
+        assert time.monotonic() - began < 30
     assert "1 messages were not delivered" in caplog.text

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bot.telegram.notify import is_refusal
 from orchestrator.settings import ChatTarget
 from orchestrator.store import Database, Letter, Outbox
 from tests.telegram.emulator import ANN, MEI, Telegram
@@ -109,7 +110,7 @@ async def test_over_a_restart_with_telegram_away_and_late_ones_say_so(tg: Telegr
     async with serving(tg, tmp_path, targets=[ChatTarget(ANN.id)]) as bot:
         await kept(bot.outbox, 0)
     assert texts(tg) == list("ab")
-    assert "⌛ Late: this was at" in tg.in_chat(ANN.id)[0].text
+    assert "⌛ 23 h late: this was at" in tg.in_chat(ANN.id)[0].text
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
@@ -155,6 +156,30 @@ async def test_poison_is_set_aside_and_told_and_the_queue_goes_on(tg: Telegram, 
         await kept(bot.outbox, 0, set_aside=8)  # 4 and 3 notices for the blocked chat, 1 strange one for the other
         assert texts(tg)[:3] == ["a", "b", "c"]
         assert len(tg.in_chat(ANN.id)) == 3 + 3, "one notice a reason and chat"
+
+
+async def test_an_administrator_hears_that_the_only_chat_of_alerts_refuses(tg: Telegram, tmp_path: Path) -> None:
+    alerts, own = ChatTarget(GROUP), ChatTarget(ANN.id)
+    tg.refuse(
+        "sendMessage",
+        403,
+        "Forbidden: bot was kicked from the group chat",
+        times=3,
+        matches=lambda fields: int(fields["chat_id"]) == GROUP,
+    )
+    async with serving(tg, tmp_path, targets=[alerts], administrators=[own]) as bot:
+        await put(bot.outbox, "a")
+        told = await tg.expect(lambda item: f"Chat {GROUP}: Forbidden" in item.text)
+        assert told.chat_id == ANN.id
+        await kept(bot.outbox, 0, set_aside=2)  # and the news of it for the chat itself
+        assert all(map(is_refusal, await bot.outbox.problems(alerts, 0.0)))
+        assert await bot.outbox.problems(own, 0.0) == ("",)
+        await put(bot.outbox, "b")
+        await kept(bot.outbox, 0, set_aside=3)
+        await put(bot.outbox, "c")
+        await kept(bot.outbox, 0, set_aside=3)
+        assert texts(tg, GROUP) == ["c"]
+        assert not all(await bot.outbox.problems(alerts, 0.0)), "it takes them again"
 
 
 async def test_a_notice_whose_markup_is_refused_goes_out_as_text(tg: Telegram, bot: Running) -> None:
@@ -219,7 +244,7 @@ async def test_what_was_delivered_is_forgotten_after_a_week(tmp_path: Path) -> N
     await put(outbox, "old", "waiting")
     letter = await outbox.next(ChatTarget(ANN.id))
     assert isinstance(letter, Letter)
-    await outbox.sent(letter, 1)
+    await outbox.sent(letter, message_id=1)
     await database.write(lambda tx: tx.execute("UPDATE outbox SET put_at = put_at - 8 * 86400"))
     await put(outbox, "new")
     assert [each.payload["added"] for each in await outbox.since(0)] == ["waiting", "new"]
@@ -243,7 +268,7 @@ async def test_what_waited_for_a_month_is_given_up_counted_and_logged(
     assert [record.getMessage() for record in caplog.records] == [
         "outbox: given up after 30 days in which Telegram did not take them: 2 messages"
     ]
-    await outbox.sent(late, 1)  # it was under way just then
+    await outbox.sent(late, message_id=1)  # it was under way just then
     await kept(outbox, 2, set_aside=1)
     await database.write(lambda tx: tx.execute("UPDATE outbox SET done_at = done_at - 31 * 86400"))
     await put(outbox, "newest")
