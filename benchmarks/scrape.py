@@ -132,6 +132,7 @@ async def be_ours(folder: Path) -> None:
             state=pool.state,
             meters=meters,
             gauges=gauges,
+            scraped=lambda: None,
         )
         watching = asyncio.create_task(meters.watch_loop())
         async with serving(("127.0.0.1", port), endpoints.routes):
