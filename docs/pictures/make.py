@@ -1,7 +1,8 @@
 """Make the README's pictures of the chat from what the bot really sends.
 
-Boots six lab hosts (root), cuts one off, serves them with ``orchestrator serve`` against a Bot API on loopback, writes
-the commands as a person, and draws the messages as a phone would. Chromium takes the picture.
+Boots six lab hosts (root), cuts one off, serves them with ``orchestrator serve`` against a Bot API on loopback, logs in
+to one of them and fails to on another, writes the commands as a person, and draws the messages as a phone would.
+Chromium takes the picture.
 
     PYTHONPATH=. .venv/bin/python docs/pictures/make.py
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
+from tests.fleet.test_people_lab import Visited
 from tests.lab.lab import Lab
 from tests.lab.tree import RELEASES
 from tests.telegram.emulator import ANN, MEI, Shown, Telegram, User
@@ -119,6 +121,36 @@ async def converse(tg: Telegram, user: User) -> list[Scene]:
     return [fleet, ports]
 
 
+async def unasked(tg: Telegram, user: User) -> Scene:
+    """What comes by itself: a host that is down, somebody who came in, somebody who tried."""
+    scene = Scene()
+    for host, mark, words in (("web5", "🔴", ""), ("web1", "🔑", "“ann's laptop”"), ("web2", "🚪", "root(3)")):
+
+        def told(m: Shown, host: str = host, mark: str = mark, words: str = words) -> bool:
+            return m.chat_id == user.id and m.text.startswith(mark) and host in m.text and words in m.text
+
+        scene.theirs(await tg.expect(told, within=150))
+    return scene
+
+
+def come_and_try(lab: Lab, folder: Path) -> subprocess.Popen[bytes]:
+    """Come in to web1 with a key of one's own, then try another key three times on web2; from elsewhere than we do."""
+    key = folder / "laptop"
+    subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-C", "ann's laptop", "-f", str(key)], check=True)
+    lab.hosts[0].run(f'echo "{Path(f"{key}.pub").read_text().strip()}" >>~ops/.ssh/authorized_keys')
+    one, other = Visited(lab, 0), Visited(lab, 1)
+    right = one.ssh("-oIdentitiesOnly=yes", f"ops@{one.machine.address}", "echo in; sleep 600")
+    right[right.index("-i") + 1] = str(key)
+    visitor = subprocess.Popen(right, stdout=subprocess.PIPE)
+    assert visitor.stdout is not None
+    assert visitor.stdout.readline() == b"in\n"
+    wrong = other.ssh("-oIdentitiesOnly=yes", "-oBatchMode=yes", f"root@{other.machine.address}", "true")
+    wrong[wrong.index("-i") + 1] = str(lab.wrong_key)
+    for _ in range(3):
+        assert subprocess.run(wrong, stderr=subprocess.DEVNULL, check=False).returncode == 255
+    return visitor
+
+
 def shoot(scenes: list[Scene], target: Path) -> None:
     """Draw the phones side by side into a PNG."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or sys.exit("apt-get install chromium")
@@ -156,15 +188,23 @@ async def main() -> None:
                     "ORCHESTRATOR_HOME": folder,
                     "BOT_TOKEN": tg.token,
                     "ALLOWED_USERS": f"{ANN.id},{MEI.id}",
+                    "ALERT_CHAT_ID": f"{ANN.id},{MEI.id}",
                     "TELEGRAM_API_URL": tg.url,
                     "TZ": "Asia/Taipei",
                 },
             )
+            visitor: subprocess.Popen[bytes] | None = None
             try:
+                for user in (ANN, MEI):  # what comes by itself is in the language of whoever has written before
+                    await tg.say(user, "/id")
                 for user, name in ((ANN, "chat-en.png"), (MEI, "chat-zh.png")):
                     lab.hosts[0].run(LISTENER)
-                    shoot(await converse(tg, user), HERE / name)
+                    scenes = await converse(tg, user)
+                    visitor = visitor or await asyncio.to_thread(come_and_try, lab, home)
+                    shoot([*scenes, await unasked(tg, user)], HERE / name)
             finally:
+                if visitor is not None:
+                    visitor.kill()
                 server.terminate()
                 await server.wait()
 
