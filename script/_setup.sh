@@ -47,6 +47,16 @@ need() {
     apt_install $missing
 }
 
+# need_programs PROGRAM... - have the programs of the packages of the same names, and no more than the programs: what was
+# not there before shall not come up as a service at the next boot.
+need_programs() {
+    for program in "$@"; do
+        ! PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || continue
+        need "$program=$program"
+        ! command -v systemctl >/dev/null || as_root env SYSTEMD_OFFLINE=1 systemctl --quiet disable "$program" >&2
+    done
+}
+
 # find_python - print the first Python of this machine that is new enough.
 find_python() {
     for name in python3 python3.14 python3.13 python3.12 python3.11; do

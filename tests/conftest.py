@@ -12,6 +12,8 @@ import coverage
 import pytest
 from coverage.exceptions import CoverageWarning, NoDataError
 
+from tests.order import seconds
+
 pytest_plugins = ["pytester", "tests.lab.fixtures"]
 
 _LEFT_OUT = pytest.StashKey[int]()
@@ -23,7 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without root, leave out the tests that need booted hosts; the summary says so."""
+    """Put long files first. Without root, leave out the tests that need booted hosts; the summary says so."""
+    items.sort(key=lambda item: -seconds(item.nodeid))
     if os.geteuid() == 0:
         return
     left_out = [item for item in items if item.get_closest_marker("lab")]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.order import SECONDS, seconds
+
 _CONFTEST = Path(__file__).with_name("conftest.py")
 _NOT_ROOT = "import os\nos.geteuid = lambda: 1000\n"
 _SUITE = """
@@ -84,3 +86,11 @@ def test_workers_side_by_side_tell_what_they_left_out(pytester: pytest.Pytester)
 def test_a_skip_in_a_worker_fails_too(pytester: pytest.Pytester) -> None:
     output = run(pytester, _SKIPS, "--no-skips", "-n", "2")
     assert "1 xfailed, 1 error" in output
+
+
+def test_long_files_are_known_by_their_names() -> None:
+    """A file that was renamed would be taken for a short one."""
+    assert [name for name in SECONDS if not (_CONFTEST.parents[1] / name).exists()] == []
+    assert list(SECONDS.values()) == sorted(SECONDS.values(), reverse=True)
+    assert [seconds(f"{name}::test_it[a::b]") for name in SECONDS] == list(SECONDS.values())
+    assert seconds("tests/test_short.py::test_it") == 0
