@@ -86,3 +86,30 @@ def test_hosts_and_logins_are_vouched_for(home: Path, lab_releases: Lab) -> None
     ran = orchestrator(home, "exec", "all", "--json", "--", "true")
     assert {one["status"] for one in ran.json["hosts"]} == {"ok"}, "each is pinned instead, and root's key still opens"
     assert len(known.read_text().splitlines()) == 1 + len(names)
+
+
+# What a busy machine was seen to do: the listener ends where it should start itself anew, with the status after which
+# the unit does not start it; once.
+_ENDS_INSTEAD = """[Service]
+ExecReload=
+ExecReload=/bin/sh -c 'test -e /run/ended && exec kill -HUP $MAINPID; >/run/ended; kill -QUIT $MAINPID; {then}'
+"""
+
+
+@pytest.mark.parametrize("then", ["sleep 2; exit 1", "exit 0"], ids=["the reload fails", "the reload is told as well"])
+def test_an_sshd_that_ends_instead_of_reading_its_settings_is_started(home: Path, lab_releases: Lab, then: str) -> None:
+    host = lab_releases.hosts[2]
+    drop_in = host.root / "etc/systemd/system/ssh.service.d/ends.conf"
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
+    drop_in.write_text(_ENDS_INSTEAD.format(then=then))
+    host.run("systemctl daemon-reload")
+    try:
+        for verb in ("bootstrap", "retire"):
+            without = ["--no-exporter"] if verb == "bootstrap" else []
+            done = orchestrator(home, verb, host.name, "--yes", "--json", *without)
+            assert done.status == 0, done.json["hosts"][host.name]["detail"]
+            host.run("rm /run/ended")  # it did end
+            assert orchestrator(home, "exec", host.name, "--", "true").status == 0
+    finally:
+        drop_in.unlink()
+        host.run("systemctl daemon-reload; rm -f /run/ended; systemctl start ssh")

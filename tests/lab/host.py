@@ -205,8 +205,16 @@ class LabHost:
         try:
             wait_until(f"{self.name}: ssh", lambda: self._banner() and self._has_booted(), timeout)
         except LabError as error:
-            tail = self._machine.console.read_text(errors="replace")[-500:] if self._machine.console.exists() else ""
-            raise LabError(f"{error}; its console ends with: {tail.strip() or 'nothing'}") from None
+            raise LabError(f"{error}\n{self._why_not()}") from None
+
+    def _why_not(self) -> str:
+        """What the host itself says of its sshd; what its console said last, where nobody can ask it."""
+        asked = "systemctl is-system-running; systemctl --no-pager --lines 25 status ssh; ls -ld /run/sshd; df / /run"
+        try:
+            return self.run(f"{{ {asked}; }} 2>&1", check=False, timeout=20).stdout.strip()
+        except LabError as error:
+            console = self._machine.console
+            return f"{error}\n{console.read_text(errors='replace')[-500:].strip() if console.exists() else ''}"
 
     def _banner(self) -> bool:
         try:

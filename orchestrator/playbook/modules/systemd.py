@@ -105,7 +105,7 @@ def _warnings(answer: Answer, unit: str) -> list[str]:
 
 def _fail(answer: Answer, unit: str, status: Mapping[str, str]) -> NoReturn:
     step = answer.get("failed")
-    said = answer.get("said").strip()
+    said = "\n".join(filter(None, (answer.get("said").strip(), answer.get("wrote").strip())))
     messages = {
         "systemctl": "the host has no systemctl: it is not managed by systemd",
         "load": f"Error loading unit file '{unit}': {status.get('LoadError', '')}",

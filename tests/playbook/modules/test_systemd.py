@@ -30,7 +30,7 @@ def host(lab: Lab) -> LabHost:
     (units / "static.service").write_text(_UNIT.partition("[Install]")[0])
     (units / "instance@.service").write_text(_UNIT)
     (units / "bad.service").write_text("[Service]\nExecStart=sl/eep\n")
-    (units / "failing.service").write_text("[Service]\nType=oneshot\nExecStart=/bin/false\n")
+    (units / "failing.service").write_text("[Service]\nType=oneshot\nExecStart=sh -c 'echo no disk >&2; exit 1'\n")
     lab.hosts[0].run("systemctl daemon-reload")
     return lab.hosts[0]
 
@@ -131,7 +131,7 @@ async def test_reload_makes_a_new_unit_known(host: LabHost, tmp_path: Path) -> N
         ({"name": "nosuch", "state": "started"}, "Could not find the requested service nosuch: host"),
         ({"name": "-H.service", "enabled": True}, "Could not find the requested service -H.service: host"),
         ({"name": "bad", "state": "started"}, "Error loading unit file 'bad': .*"),
-        ({"name": "failing", "state": "started"}, "Unable to start service failing: Job for failing[^~]*"),
+        ({"name": "failing", "state": "started"}, "Unable to start service failing: Job[^~]*\nno disk\n[^~]*"),
         ({"name": "demo", "scope": "user", "state": "started"}, "systemd does not answer: Failed to connect.*"),
     ],
 )

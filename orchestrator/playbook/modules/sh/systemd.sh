@@ -96,7 +96,11 @@ systemd_change() {
     shift
     said=$(systemctl "$@" "$verb" -- "$unit" 2>&1) && return
     rc=$?
+    case $scope in system) wrote=--unit ;; *) wrote=--user-unit ;; esac
     say said "$said"
+    # systemctl only says where to read why; who reads this may have no other way to the host
+    journalctl --sync 2>/dev/null
+    say wrote "$(journalctl --quiet --no-pager --output=cat --since=-1min --lines=5 "$wrote=$unit" 2>/dev/null)"
     say failed "$verb"
     return $rc
 }
