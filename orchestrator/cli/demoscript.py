@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DOWN = "db1"
 LOGIN_WITHIN_S = 20.0
 CHART_WITHIN_S = 60.0  # two scrapes of every host, and the first start of Prometheus
-ALERT_WITHIN_S = 150.0  # the minute of AgentDown, and whatever a busy machine takes
+ALERT_WITHIN_S = 240.0  # the minute of AgentDown, and whatever a busy machine takes
 LOOK_S = 0.5
 
 

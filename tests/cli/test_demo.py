@@ -16,7 +16,7 @@ from tests.cli.person import Person
 from tests.telegram.emulator import ANN, Telegram
 
 
-@pytest.mark.timeout(320)
+@pytest.mark.timeout(620)
 def test_without_a_terminal_it_runs_its_commands_and_an_alert_comes_and_goes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator", "demo"],
@@ -25,7 +25,7 @@ def test_without_a_terminal_it_runs_its_commands_and_an_alert_comes_and_goes(tmp
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     began, first, exchange = done.stdout.split("\n\n", 2)
