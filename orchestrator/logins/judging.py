@@ -13,8 +13,9 @@ from orchestrator.store.loginsessions import SessionRow
 from orchestrator.store.loginvantages import LoginVantageTable
 
 TRIES_S = 3600.0
-TRIES = 3
-"""A login from an address that failed so often within the hour before is critical."""
+TRIES, TRIES_WHERE_KNOWN = 1, 3
+"""A login from an address that failed so often within the hour before is critical: more often where this user came from
+before, as people mistype."""
 FAILED_ALARM, KEY_ALARM = "failures", "key"
 
 
@@ -24,9 +25,11 @@ def judged(tx: Transaction, row: SessionRow, certificate: str, rules: LoginRules
     if owner is Whose.OURS:
         return replace(row, ours=True)
     tries = LoginDials.tries(tx, row.address, row.began_at - TRIES_S, row.began_at) if row.address else 0
-    alarm = KEY_ALARM if owner is Whose.ELSEWHERE else FAILED_ALARM if tries >= TRIES else ""
+    first = first_of(tx, row)
+    guessed = tries >= (TRIES if first else TRIES_WHERE_KNOWN)
+    alarm = KEY_ALARM if owner is Whose.ELSEWHERE else FAILED_ALARM if guessed else ""
     told = bool(alarm) or not rules.quiet(row.user, row.address)
-    return replace(row, first=first_of(tx, row), failures=tries, alarm=alarm, told=told)
+    return replace(row, first=first, failures=tries, alarm=alarm, told=told)
 
 
 def _owner(tx: Transaction, row: SessionRow, certificate: str, own_keys: OwnKeys) -> Whose:

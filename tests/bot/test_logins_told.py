@@ -79,6 +79,14 @@ def test_a_login() -> None:
     assert text(login(ROW, ZH, known=True)).startswith("🔑 root 登入 db1\n來自 203.0.113.9 · 新位址\n")
 
 
+def test_failures_that_are_no_alarm_are_told_too() -> None:
+    known = replace(ROW, first="", failures=2)
+    assert text(login(known, EN, known=True)).splitlines()[1] == "from 203.0.113.9 · 2 failures before"
+    assert text(login(known, ZH, known=True)).splitlines()[1] == "來自 203.0.113.9 · 先前失敗 2 次"
+    after = text(login(replace(known, alarm="failures"), EN, known=True))
+    assert after.splitlines()[:2] == ["🔴 root logged in to db1 after 2 failures", "from 203.0.113.9"]
+
+
 def test_an_alarm_says_why_and_is_heard_at_night() -> None:
     after = login(replace(ROW, alarm="failures", failures=14), EN, known=True, quiet=True)
     assert text(after).startswith("🔴 root logged in to db1 after 14 failures\n")

@@ -210,17 +210,33 @@ async def test_names_beyond_some_are_counted_and_connections_are_no_failures(des
 
 
 async def test_who_gets_in_after_failures_is_an_alarm(desk: Desk) -> None:
-    await desk.read(failed(), failed(), host="web1")
     await desk.read(came(address="198.51.100.9"), host="web1")
+    await desk.read(failed(), failed(), host="web1")
+    await desk.read(came(address="198.51.100.9", pid=5), host="web1")
     await desk.read(failed(), host="web2")
     desk.now += 60
-    await desk.read(came(address="198.51.100.9", pid=5), host="web3")
-    desk.now += 3600
     await desk.read(came(address="198.51.100.9", pid=6), host="web3")
+    desk.now += 3600
+    await desk.read(came(address="198.51.100.9", pid=7), host="web3")
     rows = await desk.logins()
-    assert [(row.alarm, row.failures) for row in rows] == [("", 2), ("failures", 3), ("", 0)]
+    assert [(row.alarm, row.failures) for row in rows] == [("", 0), ("", 2), ("failures", 3), ("", 0)]
     priorities = [letter.priority for letter in await desk.letters(LOGIN)]
-    assert priorities == [Priority.WARNING, Priority.CRITICAL, Priority.WARNING]
+    assert priorities == [Priority.WARNING, Priority.WARNING, Priority.CRITICAL, Priority.WARNING]
+
+
+async def test_one_failure_is_enough_where_the_user_never_came_from(desk: Desk) -> None:
+    await desk.read(came("ann", "198.51.100.9"))
+    desk.now += 60
+    await desk.read(failed(), failed(address="192.0.2.7"))
+    came_later = (("ann", "198.51.100.9"), ("bob", "198.51.100.9"), ("ann", "192.0.2.7"))
+    await desk.read(*(came(*who, pid=number) for number, who in enumerate(came_later, 5)))
+    rows = await desk.logins()
+    assert [(row.user, row.address[:3], row.alarm) for row in rows] == [
+        ("ann", "198", ""),
+        ("ann", "198", ""),
+        ("bob", "198", "failures"),
+        ("ann", "192", "failures"),
+    ]
 
 
 async def test_our_own_and_our_key_from_elsewhere(desk: Desk, tmp_path: Path) -> None:

@@ -86,12 +86,15 @@ def last_logins(host: str, user: str, address: str, locale: Locale) -> Button:
 
 
 def _origin(row: SessionRow, locale: Locale) -> str:
-    """``from 203.0.113.9 (laptop.example) · new address``."""
+    """``from 203.0.113.9 (laptop.example) · new address``, ``... · 2 failures before``."""
     _ = locale.gettext
     origin = _("from {address}").format(address=name(row.address)) if row.address else ""
     if row.reverse:
         origin += f" ({name(row.reverse)})"
-    return " · ".join(filter(None, (origin, _(FIRST.get(row.first, "")))))
+    tried = ""
+    if row.failures and row.alarm != FAILED_ALARM:  # which says so itself
+        tried = locale.ngettext("{n} failure before", "{n} failures before", row.failures).format(n=row.failures)
+    return " · ".join(filter(None, (origin, _(FIRST.get(row.first, "")), tried)))
 
 
 def _how(row: SessionRow, locale: Locale) -> str:
