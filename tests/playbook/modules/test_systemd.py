@@ -131,7 +131,7 @@ async def test_reload_makes_a_new_unit_known(host: LabHost, tmp_path: Path) -> N
         ({"name": "nosuch", "state": "started"}, "Could not find the requested service nosuch: host"),
         ({"name": "-H.service", "enabled": True}, "Could not find the requested service -H.service: host"),
         ({"name": "bad", "state": "started"}, "Error loading unit file 'bad': .*"),
-        ({"name": "failing", "state": "started"}, "Unable to start service failing: Job[^~]*\nno disk\n[^~]*"),
+        ({"name": "failing", "state": "started"}, "Unable to start service failing: Job for failing[^~]*\nno disk"),
         ({"name": "demo", "scope": "user", "state": "started"}, "systemd does not answer: Failed to connect.*"),
     ],
 )

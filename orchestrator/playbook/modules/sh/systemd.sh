@@ -96,13 +96,24 @@ systemd_change() {
     shift
     said=$(systemctl "$@" "$verb" -- "$unit" 2>&1) && return
     rc=$?
-    case $scope in system) wrote=--unit ;; *) wrote=--user-unit ;; esac
     say said "$said"
-    # systemctl only says where to read why; who reads this may have no other way to the host
-    journalctl --sync 2>/dev/null
-    say wrote "$(journalctl --quiet --no-pager --output=cat --since=-1min --lines=5 "$wrote=$unit" 2>/dev/null)"
+    say wrote "$(systemd_wrote)"
     say failed "$verb"
     return $rc
+}
+
+# What the unit wrote last, else what systemd says of it: systemctl only tells where to read that, and who is told may
+# have no other way to the host.
+systemd_wrote() {
+    id=$unit
+    case $unit in *.*) ;; *) id=$unit.service ;; esac
+    case $scope in system) set -- "_SYSTEMD_UNIT=$id" "--unit=$id" ;; *) set -- "_SYSTEMD_USER_UNIT=$id" "--user-unit=$id" ;; esac
+    journalctl --sync 2>/dev/null
+    for lines in "$@"; do
+        wrote=$(journalctl --quiet --no-pager --output=cat --since=-1min --lines=5 "$lines" 2>/dev/null)
+        [ -z "$wrote" ] || break
+    done
+    printf %s "$wrote"
 }
 
 systemd_missing() {
