@@ -16,6 +16,7 @@ from telegram.error import RetryAfter
 from orchestrator.bot.render.markup import units
 from orchestrator.bot.telegram.deliver import MOST_WAITING, Deliverer
 from orchestrator.bot.telegram.pace import ALL_CHATS, GROUP_CHAT, PRIVATE_CHAT, Allowance, Rate
+from orchestrator.store import Preferences
 from tests.telegram.emulator import ANN, MEI, Call, Telegram
 from tests.telegram.face import PNG, QUICK, Running, serving
 
@@ -31,6 +32,23 @@ async def test_order_and_rate_in_a_chat(tg: Telegram, bot: Running) -> None:
     assert within_any(sent, 1.0) <= PRIVATE_CHAT.burst + 1
     assert sent[-1].at - sent[0].at > 2.8
     assert bot.ran == [f"echo {number}" for number in range(6)]
+
+
+async def test_what_is_remembered_of_the_first_does_not_hold_up_one_of_those_behind_it(
+    tg: Telegram, bot: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember, pauses = Preferences.set, iter((0.1, 0.5))
+
+    async def slowly(self: Preferences, actor: str, name: str, value: str) -> None:
+        await asyncio.sleep(next(pauses, 0))
+        await remember(self, actor, name, value)
+
+    monkeypatch.setattr(Preferences, "set", slowly)
+    for number in range(4):
+        await tg.say(ANN, f"/echo {number}")
+    await tg.expect(lambda item: item.text == "3")
+    assert [item.text for item in tg.in_chat(ANN.id)] == list("0123")
+    assert bot.ran == [f"echo {number}" for number in range(4)]
 
 
 async def test_fast_edits_become_few_and_the_last_one_shows(tg: Telegram, bot: Running, tmp_path: Path) -> None:

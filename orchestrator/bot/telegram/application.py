@@ -194,6 +194,7 @@ class TelegramFace:
             return
         while len(self._requests) >= MOST_REQUESTS:
             await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
+        await self._reception.hear(verdict)
         task = asyncio.create_task(self._reception.serve(verdict))
         self._requests.add(task)
         task.add_done_callback(self._ended)

@@ -56,6 +56,13 @@ class Reception:
         self._refusals = Refusals()
         self._serving = 0
 
+    async def hear(self, verdict: Verdict) -> None:
+        """Remember how somebody writes, for what is told without being asked. To be waited for before `serve`: within
+        it, a first request would be overtaken by those that came after it and have nothing to remember.
+        """
+        if isinstance(verdict, Command | Chatter | Tap):
+            await self._languages.hear(_actor(verdict.sender).id, verdict.sender.hint)
+
     async def serve(self, verdict: Verdict) -> None:
         """See a request through to its end."""
         match verdict:
@@ -147,7 +154,6 @@ class Reception:
 
     async def _chat(self, sender: Sender) -> tuple[TelegramChat, Locale]:
         actor = _actor(sender)
-        await self._languages.hear(actor.id, sender.hint)
         locale = self._catalogues.locale(await self._languages.of(actor.id, sender.hint))
         return self._open_chat(sender, actor.id, locale), locale
 
